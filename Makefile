@@ -1,0 +1,13 @@
+# A short front for meson.  `make help` lists what there is.
+BUILD ?= build
+
+.PHONY: all test demo bench install clean help
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >/dev/null
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/*
+ * Bytes from the network become trusted structures here and nowhere else.
+ *
+ * gvm_codec_header() judges the 32 bytes of a header; gvm_codec_check() judges
+ * the payload that follows.  After both said 0, every length, count, flag and
+ * reserved field of the message agrees with wire.h, and the accessors below
+ * may be used without further checks.  Neither changes anything.
+ */
+#ifndef GVM_CODEC_H
+#define GVM_CODEC_H
+
+#include "wire.h"
+
+/* A header in host order. */
+struct gvm_head {
+	u16	type;
+	u16	flags;
+	u32	payload_len;
+	u32	region;
+	u32	epoch;
+	u64	page;
+	u64	txn;
+};
+
+/*
+ * Decode and judge a header.  -EPROTO: unknown type, unknown flag, a payload
+ * length that its type cannot have, or page not zero; *ret_why (if not NULL)
+ * then says which, as a static string.  ret_head untouched on failure.
+ */
+int gvm_codec_header(const void *bytes32, struct gvm_head *ret_head,
+		     const char **ret_why);
+
+/* Judge the payload of a header that passed.  0 or -EPROTO and *ret_why. */
+int gvm_codec_check(const struct gvm_head *head, const void *payload,
+		    const char **ret_why);
+
+/* Write a header in wire order; page and reserved fields become zero. */
+void gvm_codec_put(void *bytes32, u16 type, u16 flags, u32 payload_len,
+		   u32 region, u32 epoch, u64 txn);
+
+/* READ and TRIM, after the check: number of runs, and one of them. */
+u32 gvm_codec_runs(const struct gvm_head *head);
+void gvm_codec_run(const void *payload, u32 i, u64 *ret_page, u32 *ret_count);
+void gvm_codec_put_run(void *payload, u32 i, u64 page, u32 count);
+
+/* DATA and WRITE, after the check: number of pages. */
+u32 gvm_codec_pages(const void *payload);
+
+/*
+ * One page of DATA or WRITE.  *body_off is where the next body starts, 0
+ * before the first call; *ret_body is NULL for a zero page.
+ */
+void gvm_codec_data_page(const void *payload, u32 i, u32 *body_off,
+			 u32 *ret_crc, const void **ret_body);
+void gvm_codec_write_page(const void *payload, u32 i, u32 *body_off,
+			  u64 *ret_page, u32 *ret_crc, const void **ret_body);
+
+/* Bytes before the bodies, for a sender that gathers them with iovecs. */
+static inline u32 gvm_codec_data_head_bytes(u32 pages)
+{
+	return (u32)(sizeof(struct gvm_batch) +
+		     pages * sizeof(struct gvm_data_desc));
+}
+
+static inline u32 gvm_codec_write_head_bytes(u32 pages)
+{
+	return (u32)(sizeof(struct gvm_batch) +
+		     pages * sizeof(struct gvm_write_desc));
+}
+
+void gvm_codec_put_batch(void *payload, u32 count, u32 body_bytes);
+void gvm_codec_put_data_desc(void *payload, u32 i, u8 tag, u32 crc);
+void gvm_codec_put_write_desc(void *payload, u32 i, u64 page, u8 tag, u32 crc);
+
+/* ERROR payload: code and one line of text, cut to fit. */
+void gvm_codec_put_error(struct gvm_error *e, u32 code, const char *text);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libgiantvm: let a process use the memory of other machines.
+ *
+ * A program (a VMM, a database) hands its large memory to the library; the
+ * library keeps at most a local limit of it resident and pages the rest to
+ * memory servers (`giantvm serve`) with userfaultfd.  The program reads and
+ * writes its memory as before.
+ *
+ * All functions return 0 or a negative errno unless they say otherwise;
+ * outputs are named ret_... and are untouched on failure.  Addresses and
+ * lengths are in bytes and multiples of 4096 unless they say otherwise.
+ * Functions may be called from any thread, also at the same time, except
+ * gvm_init() and gvm_fini().  None of them uses malloc, so they may be called
+ * from inside an allocator.
+ *
+ * When paging cannot go on (a server is gone for longer than wait_ms, a page
+ * arrives damaged) the process is stopped with a message on standard error:
+ * it never sees a wrong byte.
+ */
+#ifndef GIANTVM_H
+#define GIANTVM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GVM_VERSION_MAJOR 0
+#define GVM_VERSION_MINOR 1
+
+struct gvm;
+
+enum gvm_engine {
+	GVM_ENGINE_AUTO		= 0,	/* kernel module if loaded, else uffd */
+	GVM_ENGINE_UFFD		= 1,
+	GVM_ENGINE_KERNEL	= 2,
+};
+
+/* How a page is taken away from a running program. */
+enum gvm_evict {
+	GVM_EVICT_AUTO		= 0,	/* MOVE where the kernel has it */
+	GVM_EVICT_MOVE		= 1,	/* UFFDIO_MOVE, Linux 6.8 and later */
+	GVM_EVICT_COPY		= 2,	/* write-protect, copy, drop, wake */
+};
+
+struct gvm_config {
+	uint32_t	size;		/* sizeof(struct gvm_config) */
+	uint32_t	prefetch_pages;	/* window, 0..512; 32 is a good value */
+	const char	*servers;	/* "host:port,host:port"; IPv6: "[::1]:9999" */
+	uint64_t	local_bytes;	/* resident limit, >= 1 MiB */
+	uint32_t	shards;		/* fault threads; 0: by the CPUs */
+	uint32_t	wait_ms;	/* longest wait for a server; 0: 30000 */
+	enum gvm_engine	engine;
+	enum gvm_evict	evict;
+	const char	*name;		/* shown to operators; NULL: program name */
+	/*
+	 * Called, if not NULL, instead of the default when paging cannot go
+	 * on.  From a thread of the library, which has no thread-local storage
+	 * of libc: only async-signal-safe work.  Must not return.
+	 */
+	void		(*fatal)(const char *message, void *arg);
+	void		*fatal_arg;
+};
+
+/*
+ * Open the engine.  The servers are contacted here, so that an unreachable
+ * one is found now and not in the first fault.  Errors: -EINVAL (bad
+ * configuration), -EPERM (no permission for userfaultfd), -ENOSYS (kernel
+ * lacks it), -EHOSTUNREACH, -EPROTONOSUPPORT (server version), -EBUSY (lease
+ * held), -EMFILE.  *ret_why (if not NULL) receives one line for people, valid
+ * until the next call in this thread.
+ */
+int gvm_init(const struct gvm_config *config, struct gvm **ret_gvm,
+	     const char **ret_why);
+
+/* Everything is fetched back?  No: unregister first.  Servers drop all pages. */
+void gvm_fini(struct gvm *gvm);
+
+/* One line: which engine and eviction path were chosen, and why. */
+const char *gvm_engine_line(const struct gvm *gvm);
+
+/* Memory that is not plain private anonymous memory. */
+struct gvm_backing {
+	int		fd;		/* memfd or tmpfs file; the library dups it */
+	int		shared;		/* mapped MAP_SHARED */
+	uint64_t	offset;		/* of addr in the file, bytes */
+};
+
+/*
+ * Page [addr, addr + len).  The range must be mapped readable and writable,
+ * and must not be registered already.  Pages that are already populated count
+ * as resident; all others must be unwritten (zero).  backing is NULL for
+ * private anonymous memory.  Sets MADV_DONTFORK (see gvm_fork_prepare).
+ * Errors: -EINVAL, -EEXIST, -ENOMEM, -EBUSY (armed by another userfaultfd).
+ */
+int gvm_register(struct gvm *gvm, void *addr, uint64_t len,
+		 const struct gvm_backing *backing);
+
+/*
+ * Forget [addr, addr + len): to be called before munmap().  The content is
+ * lost.  Parts that are not registered are skipped.  Waits for faults in
+ * flight.
+ */
+int gvm_unregister(struct gvm *gvm, void *addr, uint64_t len);
+
+/*
+ * The next read of any page in the range is zero: does what
+ * madvise(MADV_DONTNEED) (or punching a hole, if shared) does, here and on the
+ * servers.  Parts that are not registered are left alone.
+ */
+int gvm_discard(struct gvm *gvm, void *addr, uint64_t len);
+
+/*
+ * Move registered memory as mremap() does: [from, from + from_len) becomes
+ * [to, to + to_len), content kept.  `to` is a mapping of PROT_NONE that is
+ * replaced.  The library calls mremap(from, from_len, to_len,
+ * MREMAP_MAYMOVE | MREMAP_FIXED, to) itself.  Private anonymous memory only.
+ */
+int gvm_move(struct gvm *gvm, void *from, uint64_t from_len, void *to,
+	     uint64_t to_len);
+
+/*
+ * Hold [addr, addr + len): no page of it is taken away until the release.
+ * For memory that something accesses behind the page table (direct I/O,
+ * device DMA).  populate: also make every page resident and writable first;
+ * -ENOMEM if that would exceed the local limit.  Holds nest.
+ */
+int gvm_hold(struct gvm *gvm, const void *addr, uint64_t len, int populate);
+int gvm_release(struct gvm *gvm, const void *addr, uint64_t len);
+
+/* Is any byte of the range registered?  Lock-free, for filters. */
+int gvm_covers(const struct gvm *gvm, const void *addr, uint64_t len);
+
+/* Does eviction need gvm_hold() for this range to be safe against DMA? */
+int gvm_needs_hold(const struct gvm *gvm, const void *addr, uint64_t len);
+
+/* Change the local limit while running, bytes. */
+int gvm_set_local(struct gvm *gvm, uint64_t local_bytes);
+
+/*
+ * fork().  Call prepare before, and one of the others after, in the thread
+ * that forks; then parent and child diverge correctly, pages on the servers
+ * included.  Without these calls a child does not inherit registered memory
+ * (touching it is SIGSEGV).  prepare waits for the write-back queue, and has
+ * the servers make a copy-on-write copy; if it fails, fork() may still be
+ * called, but the child does not inherit the memory.
+ */
+int gvm_fork_prepare(struct gvm *gvm);
+int gvm_fork_parent(struct gvm *gvm);
+int gvm_fork_child(struct gvm *gvm);
+
+#define GVM_STATS_VERSION	1
+#define GVM_STATS_SERVERS	64	/* servers beyond are summed in the last */
+#define GVM_STATS_HIST		320
+
+/* Latency histogram: bucket i < 8 is i ns; above, 8 buckets per power of two. */
+struct gvm_stats_hist {
+	uint64_t	n[GVM_STATS_HIST];
+};
+
+struct gvm_stats_server {
+	char		address[56];
+	uint64_t	pages_read;
+	uint64_t	pages_written;
+	uint64_t	bytes_in;
+	uint64_t	bytes_out;
+	uint64_t	pages_free;	/* as last told by the server */
+	uint32_t	connected;	/* 1: yes */
+	uint32_t	reconnects;
+};
+
+/* Counters only grow; gauges are marked.  Pages are 4 KiB. */
+struct gvm_stats {
+	uint32_t	version;
+	uint32_t	pid;
+	uint64_t	start_ns;	/* CLOCK_MONOTONIC when the engine opened */
+	char		name[64];
+	char		engine[192];	/* gvm_engine_line() */
+	uint64_t	local_bytes;	/* gauge: limit */
+	uint64_t	registered_pages;	/* gauge */
+	uint64_t	resident_pages;	/* gauge: mapped */
+	uint64_t	staged_pages;	/* gauge: unmapped but still local */
+	uint64_t	remote_pages;	/* gauge: only on servers */
+	uint64_t	held_pages;	/* gauge */
+	uint64_t	queue_pages;	/* gauge: waiting for write-back */
+	uint64_t	faults;		/* all userfaultfd messages */
+	uint64_t	faults_zero;	/* first touches, no network */
+	uint64_t	faults_remote;	/* waited for a server */
+	uint64_t	faults_steal;	/* taken back from staging */
+	uint64_t	faults_protect;	/* first write to a clean page */
+	uint64_t	faults_race;	/* page was there already */
+	uint64_t	prefetched;	/* pages fetched unasked */
+	uint64_t	prefetch_hits;	/* sampled: touched before leaving */
+	uint64_t	prefetch_misses;/* sampled: left untouched */
+	uint64_t	evicted_clean;
+	uint64_t	evicted_dirty;
+	uint64_t	evicted_zero;
+	uint64_t	evict_busy;	/* pinned: kept */
+	uint64_t	written;	/* pages acknowledged by servers */
+	uint64_t	discarded;
+	uint64_t	huge;		/* 2 MiB pages given */
+	uint64_t	forks;
+	uint64_t	cpu_ns;		/* of the library's threads */
+	uint64_t	servers_nr;	/* gauge */
+	struct gvm_stats_hist	latency_remote;	/* fault read to page mapped */
+	struct gvm_stats_hist	latency_local;	/* zero, steal, protect */
+	struct gvm_stats_server	server[GVM_STATS_SERVERS];
+};
+
+/* Statistics of this process. */
+int gvm_stats(struct gvm *gvm, struct gvm_stats *ret_stats);
+
+/* Value below which permille of the samples lie, ns; 0 if there are none. */
+uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,
+			      unsigned permille);
+
+/*
+ * Other processes of this user (all, for root): their pids, their statistics,
+ * and a change of their limit, which takes effect within a second.  -ESRCH:
+ * no such process under giantvm.  gvm_pids returns how many there are, and
+ * fills at most max.
+ */
+int gvm_pids(pid_t *ret_pids, int max);
+int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats);
+int gvm_set_local_of(pid_t pid, uint64_t local_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

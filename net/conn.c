@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Framing over a stream socket; see conn.h for the contract. */
+#define _GNU_SOURCE
+#include <sys/socket.h>
+
+#include "conn.h"
+#include "sys.h"
+
+void gvm_conn_init(struct gvm_conn *c, int fd, void *rx, u32 rx_cap,
+		   void *tx, u32 tx_cap)
+{
+	*c = (struct gvm_conn){
+		.fd = fd, .rx = rx, .rx_cap = rx_cap, .tx = tx, .tx_cap = tx_cap,
+	};
+}
+
+int gvm_conn_fill(struct gvm_conn *c)
+{
+	long n;
+
+	if (c->rx_head == c->rx_tail) {
+		c->rx_head = 0;
+		c->rx_tail = 0;
+	} else if (c->rx_head > c->rx_cap / 2) {
+		/* Half is consumed: moving the rest costs less than it frees. */
+		memmove(c->rx, c->rx + c->rx_head, c->rx_tail - c->rx_head);
+		c->rx_tail -= c->rx_head;
+		c->rx_head = 0;
+	}
+	if (c->rx_tail == c->rx_cap && c->rx_head) {
+		memmove(c->rx, c->rx + c->rx_head, c->rx_tail - c->rx_head);
+		c->rx_tail -= c->rx_head;
+		c->rx_head = 0;
+	}
+	if (c->rx_tail == c->rx_cap) {
+		c->why = "message larger than the receive buffer";
+		return -EMSGSIZE;
+	}
+
+	n = gvm_sys(SYS_recvfrom, c->fd, c->rx + c->rx_tail,
+		    c->rx_cap - c->rx_tail, MSG_DONTWAIT, 0, 0);
+	if (n > 0) {
+		c->rx_tail += (u32)n;
+		c->bytes_in += (u64)n;
+		return (int)n;
+	}
+	if (n == 0) {
+		c->why = "the peer closed the connection";
+		return -EPIPE;
+	}
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	c->why = "receiving failed";
+	return (int)n;
+}
+
+int gvm_conn_next(struct gvm_conn *c, struct gvm_head *ret_head,
+		  const void **ret_payload)
+{
+	const u8 *at = c->rx + c->rx_head;
+	u32 have = c->rx_tail - c->rx_head;
+	struct gvm_head head;
+	int err;
+
+	if (have < sizeof(struct gvm_msg))
+		return 0;
+	err = gvm_codec_header(at, &head, &c->why);
+	if (err)
+		return err;
+	if (head.payload_len > c->rx_cap - sizeof(struct gvm_msg)) {
+		c->why = "message larger than the receive buffer";
+		return -EMSGSIZE;
+	}
+	if (have < sizeof(struct gvm_msg) + head.payload_len)
+		return 0;
+	at += sizeof(struct gvm_msg);
+	err = gvm_codec_check(&head, at, &c->why);
+	if (err)
+		return err;
+
+	c->rx_head += (u32)sizeof(struct gvm_msg) + head.payload_len;
+	*ret_head = head;
+	*ret_payload = at;
+	return 1;
+}
+
+/* Append what the socket did not take, starting done bytes into the iovecs. */
+static void keep_rest(struct gvm_conn *c, const struct iovec *iov, int iov_nr,
+		      size_t done)
+{
+	for (int i = 0; i < iov_nr; i++) {
+		const u8 *base = iov[i].iov_base;
+		size_t len = iov[i].iov_len;
+
+		if (done >= len) {
+			done -= len;
+			continue;
+		}
+		memcpy(c->tx + c->tx_tail, base + done, len - done);
+		c->tx_tail += (u32)(len - done);
+		done = 0;
+	}
+}
+
+static void compact_tx(struct gvm_conn *c)
+{
+	if (!c->tx_head)
+		return;
+	memmove(c->tx, c->tx + c->tx_head, c->tx_tail - c->tx_head);
+	c->tx_tail -= c->tx_head;
+	c->tx_head = 0;
+}
+
+int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
+{
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = (size_t)iov_nr };
+	size_t total = 0;
+	long n = 0;
+
+	for (int i = 0; i < iov_nr; i++)
+		total += iov[i].iov_len;
+	if (total > c->tx_cap - gvm_conn_pending(c))
+		return -ENOBUFS;
+
+	/* Order on the stream: older bytes first. */
+	if (!gvm_conn_pending(c)) {
+		n = gvm_sys(SYS_sendmsg, c->fd, &mh,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == -EAGAIN || n == -EINTR)
+			n = 0;
+		if (n < 0) {
+			c->why = "sending failed";
+			return (int)n;
+		}
+		c->bytes_out += (u64)n;
+		if ((size_t)n == total)
+			return 0;
+	}
+	compact_tx(c);
+	keep_rest(c, iov, iov_nr, (size_t)n);
+	c->tx_blocked = true;
+	return 0;
+}
+
+int gvm_conn_flush(struct gvm_conn *c)
+{
+	while (gvm_conn_pending(c)) {
+		long n = gvm_sys(SYS_sendto, c->fd, c->tx + c->tx_head,
+				 gvm_conn_pending(c),
+				 MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+
+		if (n == -EAGAIN || n == -EINTR)
+			return 1;
+		if (n < 0) {
+			c->why = "sending failed";
+			return (int)n;
+		}
+		c->bytes_out += (u64)n;
+		c->tx_head += (u32)n;
+	}
+	c->tx_head = 0;
+	c->tx_tail = 0;
+	c->tx_blocked = false;
+	return 0;
+}
+
+void gvm_conn_close(struct gvm_conn *c)
+{
+	if (c->fd >= 0)
+		gvm_sys(SYS_close, c->fd);
+	c->fd = -1;
+	c->rx_head = 0;
+	c->rx_tail = 0;
+	c->tx_head = 0;
+	c->tx_tail = 0;
+	c->tx_blocked = false;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One framed connection: bytes of a stream socket become judged messages, and
+ * messages become bytes.  Never blocks, never allocates, never logs; the owner
+ * supplies buffers and decides when to read and write.
+ *
+ * Raw system calls only (net/sys.h): the pager's threads have no thread-local
+ * storage of libc, so nothing here may touch errno.
+ */
+#ifndef GVM_NET_CONN_H
+#define GVM_NET_CONN_H
+
+#include <sys/uio.h>
+#include "codec.h"
+
+struct gvm_conn {
+	int		fd;		/* -1: closed */
+	bool		tx_blocked;	/* wants EPOLLOUT */
+	u32		rx_cap;
+	u32		rx_head;	/* first byte not consumed */
+	u32		rx_tail;	/* end of received bytes */
+	u32		tx_cap;
+	u32		tx_head;
+	u32		tx_tail;
+	u8		*rx;		/* owner's; >= 32 + largest payload expected */
+	u8		*tx;		/* owner's; what the socket did not take yet */
+	u64		bytes_in;
+	u64		bytes_out;
+	const char	*why;		/* static: why the last call failed */
+};
+
+void gvm_conn_init(struct gvm_conn *c, int fd, void *rx, u32 rx_cap,
+		   void *tx, u32 tx_cap);
+
+/*
+ * Read what the socket has, up to the room left.  Bytes read, 0 if it would
+ * block, -EPIPE at the end of the stream, or another -errno.  Moves the unread
+ * rest to the front first when room is short: payload pointers given out
+ * before are dead afterwards.
+ */
+int gvm_conn_fill(struct gvm_conn *c);
+
+/*
+ * Take the next whole, judged message.  1: *ret_head and *ret_payload (valid
+ * until the next fill) are set.  0: none complete.  -EPROTO: the peer broke
+ * the protocol, c->why says how; drop it.  -EMSGSIZE: larger than rx_cap.
+ */
+int gvm_conn_next(struct gvm_conn *c, struct gvm_head *ret_head,
+		  const void **ret_payload);
+
+/*
+ * Send whole messages, gathered.  What the socket does not take now is copied
+ * to tx and sent by gvm_conn_flush().  0, -ENOBUFS: tx has no room for the
+ * rest of it and nothing was sent (only possible while tx is not empty or the
+ * messages exceed tx_cap); or another -errno: the connection is dead.
+ * iov is clobbered.
+ */
+int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr);
+
+/* Push out tx.  0 when empty, 1 if some is left (EPOLLOUT), or -errno. */
+int gvm_conn_flush(struct gvm_conn *c);
+
+/* Bytes that wait in tx. */
+static inline u32 gvm_conn_pending(const struct gvm_conn *c)
+{
+	return c->tx_tail - c->tx_head;
+}
+
+void gvm_conn_close(struct gvm_conn *c);
+
+#endif
