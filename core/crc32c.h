@@ -5,8 +5,13 @@
 
 #include "gvm_port.h"
 
+#define GVM_CRC32C_PAGE_BYTES	4096u
+
 /* CRC of len bytes; start with crc = 0.  Any alignment.  Thread safe. */
 u32 gvm_crc32c(u32 crc, const void *data, size_t len);
+
+/* The same without special instructions: for tests and other machines. */
+u32 gvm_crc32c_table(u32 crc, const void *data, size_t len);
 
 /* The same for one 4 KiB page, on the fastest path this machine has. */
 u32 gvm_crc32c_page(const void *page);

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * The judge at the border: what a peer may say, as one table of headers and
+ * one checker for each payload that has a shape.
+ *
+ * Bytes are read with memcpy, so a payload may lie anywhere.  Nothing is
+ * changed, remembered or allocated.  What a codec cannot know stays with the
+ * session: whether a region handle or an epoch is current, whether a reply was
+ * asked for, and whether the CRC of a page fits its bytes.
+ */
+#include "codec.h"
+
+#define HEAD_BYTES	((u32)sizeof(struct gvm_msg))
+#define BATCH_BYTES	((u32)sizeof(struct gvm_batch))
+#define RUN_BYTES	((u32)sizeof(struct gvm_run))
+#define DATA_BYTES	((u32)sizeof(struct gvm_data_desc))
+#define WRITE_BYTES	((u32)sizeof(struct gvm_write_desc))
+
+/* A payload is min + i * step bytes long, and at most max. */
+struct shape {
+	u16	flags;		/* those that the type knows */
+	u16	step;		/* 0: the type does not exist */
+	u32	min;
+	u32	max;
+};
+
+#define EMPTY		{ 0, 1, 0, 0 }
+#define FIXED(type)	{ 0, 1, sizeof(struct type), sizeof(struct type) }
+#define RUNS(flags)	{ (flags), sizeof(struct gvm_run), \
+			  sizeof(struct gvm_run), \
+			  GVM_BATCH_RUNS_MAX * sizeof(struct gvm_run) }
+#define PAGES(desc)	{ 0, 8, sizeof(struct gvm_batch) + \
+			  sizeof(struct desc), sizeof(struct gvm_batch) + \
+			  GVM_BATCH_PAGES_MAX * (sizeof(struct desc) + \
+						 GVM_PAGE_BYTES) }
+
+static const struct shape shapes[GVM_MSG_TYPE_NR] = {
+	[GVM_MSG_HELLO]		= FIXED(gvm_hello),
+	[GVM_MSG_ATTACH]	= FIXED(gvm_attach),
+	[GVM_MSG_ATTACHED]	= FIXED(gvm_attached),
+	[GVM_MSG_DETACH]	= FIXED(gvm_detach),
+	[GVM_MSG_DETACHED]	= EMPTY,
+	[GVM_MSG_READ]		= RUNS(GVM_MSG_URGENT),
+	[GVM_MSG_DATA]		= PAGES(gvm_data_desc),
+	[GVM_MSG_WRITE]		= PAGES(gvm_write_desc),
+	[GVM_MSG_WRITTEN]	= FIXED(gvm_written),
+	[GVM_MSG_TRIM]		= RUNS(0),
+	[GVM_MSG_TRIMMED]	= FIXED(gvm_written),
+	[GVM_MSG_FLUSH]		= EMPTY,
+	[GVM_MSG_FLUSHED]	= EMPTY,
+	[GVM_MSG_CLONE]		= FIXED(gvm_clone),
+	[GVM_MSG_CLONED]	= EMPTY,
+	[GVM_MSG_PING]		= EMPTY,
+	[GVM_MSG_PONG]		= EMPTY,
+	[GVM_MSG_ERROR]		= FIXED(gvm_error),
+	[GVM_MSG_STAT]		= EMPTY,
+	[GVM_MSG_STATS]		= FIXED(gvm_server_stats),
+};
+
+static int refuse(const char **ret_why, const char *why)
+{
+	if (ret_why)
+		*ret_why = why;
+	return -EPROTO;
+}
+
+int gvm_codec_header(const void *bytes32, struct gvm_head *ret_head,
+		     const char **ret_why)
+{
+	const struct shape *shape;
+	struct gvm_msg msg;
+	u32 len;
+
+	memcpy(&msg, bytes32, sizeof(msg));
+	if (gvm_le16(msg.type) >= GVM_MSG_TYPE_NR)
+		return refuse(ret_why, "unknown message type");
+	shape = &shapes[gvm_le16(msg.type)];
+	if (!shape->step)
+		return refuse(ret_why, "unknown message type");
+	if (gvm_le16(msg.flags) & ~shape->flags)
+		return refuse(ret_why, "unknown message flag");
+	if (gvm_le64(msg.page))
+		return refuse(ret_why, "page field of a header is not zero");
+
+	len = gvm_le32(msg.payload_len);
+	if (len < shape->min || len > shape->max ||
+	    (len - shape->min) % shape->step)
+		return refuse(ret_why, "impossible payload length");
+
+	*ret_head = (struct gvm_head){
+		.type = gvm_le16(msg.type),
+		.flags = gvm_le16(msg.flags),
+		.payload_len = len,
+		.region = gvm_le32(msg.region),
+		.epoch = gvm_le32(msg.epoch),
+		.txn = gvm_le64(msg.txn),
+	};
+	return 0;
+}
+
+/* Text for people: ends inside its field, and cannot move a cursor. */
+static bool text_ok(const char *text, u32 bytes, bool filled)
+{
+	u32 i = 0;
+
+	for (; i < bytes && text[i]; i++) {
+		if ((u8)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	}
+	if (i == bytes)
+		return false;
+	for (; filled && i < bytes; i++) {
+		if (text[i])
+			return false;
+	}
+	return true;
+}
+
+static int check_hello(const void *payload, const char **ret_why)
+{
+	struct gvm_hello hello;
+	u16 low;
+	u16 high;
+
+	memcpy(&hello, payload, sizeof(hello));
+	low = gvm_le16(hello.version_min);
+	high = gvm_le16(hello.version_max);
+	if (gvm_le64(hello.magic) != GVM_HELLO_MAGIC)
+		return refuse(ret_why, "not a giantvm peer (magic)");
+	if (!low || low > high)
+		return refuse(ret_why, "impossible version range");
+	/*
+	 * A newer peer may fill these.  It is let through, so that the session
+	 * can tell it GVM_ERR_VERSION instead of cutting it off without a word.
+	 */
+	if (high > GVM_WIRE_VERSION)
+		return 0;
+	if (gvm_le32(hello.features))
+		return refuse(ret_why, "features that version 1 has not");
+	if (gvm_le64(hello.reserved[0]) || gvm_le64(hello.reserved[1]))
+		return refuse(ret_why, "reserved field is not zero");
+	return 0;
+}
+
+static int check_attach(const void *payload, const char **ret_why)
+{
+	struct gvm_attach attach;
+
+	memcpy(&attach, payload, sizeof(attach));
+	if (gvm_le32(attach.flags) & ~(u32)(GVM_ATTACH_CREATE |
+					    GVM_ATTACH_JOIN |
+					    GVM_ATTACH_TAKEOVER))
+		return refuse(ret_why, "unknown ATTACH flag");
+	if (gvm_le32(attach.reserved))
+		return refuse(ret_why, "reserved field is not zero");
+	if (!text_ok(attach.name, sizeof(attach.name), false))
+		return refuse(ret_why, "holder's name is not a line of text");
+	return 0;
+}
+
+static int check_attached(const void *payload, const char **ret_why)
+{
+	struct gvm_attached attached;
+
+	memcpy(&attached, payload, sizeof(attached));
+	if (gvm_le32(attached.reserved))
+		return refuse(ret_why, "reserved field is not zero");
+	return 0;
+}
+
+static int check_detach(const void *payload, const char **ret_why)
+{
+	struct gvm_detach detach;
+
+	memcpy(&detach, payload, sizeof(detach));
+	if (gvm_le32(detach.flags) & ~(u32)GVM_DETACH_DROP)
+		return refuse(ret_why, "unknown DETACH flag");
+	if (gvm_le32(detach.reserved))
+		return refuse(ret_why, "reserved field is not zero");
+	return 0;
+}
+
+static int check_clone(const void *payload, const char **ret_why)
+{
+	struct gvm_clone clone;
+
+	memcpy(&clone, payload, sizeof(clone));
+	if (!text_ok(clone.name, sizeof(clone.name), false))
+		return refuse(ret_why, "holder's name is not a line of text");
+	return 0;
+}
+
+static int check_error(const void *payload, const char **ret_why)
+{
+	struct gvm_error error;
+
+	memcpy(&error, payload, sizeof(error));
+	if (!gvm_le32(error.code) || gvm_le32(error.code) >= GVM_ERR_NR)
+		return refuse(ret_why, "unknown error code");
+	if (gvm_le32(error.reserved))
+		return refuse(ret_why, "reserved field is not zero");
+	if (!text_ok(error.text, sizeof(error.text), true))
+		return refuse(ret_why, "error text is not a line of text");
+	return 0;
+}
+
+/* pages_max: how many all runs together may name. */
+static int check_runs(const struct gvm_head *head, const void *payload,
+		      u64 pages_max, const char **ret_why)
+{
+	u32 runs = head->payload_len / RUN_BYTES;
+	u64 pages = 0;
+
+	for (u32 i = 0; i < runs; i++) {
+		struct gvm_run run;
+		u64 page;
+		u32 count;
+
+		memcpy(&run, (const u8 *)payload + i * RUN_BYTES, sizeof(run));
+		page = gvm_le64(run.page);
+		count = gvm_le32(run.count);
+		if (gvm_le32(run.reserved))
+			return refuse(ret_why, "reserved field is not zero");
+		if (!count)
+			return refuse(ret_why, "run of no pages");
+		if (page > GVM_PAGE_NO_MAX ||
+		    count - 1 > GVM_PAGE_NO_MAX - page)
+			return refuse(ret_why, "page number out of range");
+		pages += count;		/* 512 runs: cannot overflow */
+		if (pages > pages_max)
+			return refuse(ret_why, "too many pages in one READ");
+	}
+	return 0;
+}
+
+/* Tag, CRC and reserved bytes of a descriptor; adds to *bodies. */
+static int check_desc(u8 tag, u32 crc, const u8 reserved[3], u32 *bodies,
+		      const char **ret_why)
+{
+	if (reserved[0] || reserved[1] || reserved[2])
+		return refuse(ret_why, "reserved field is not zero");
+	if (tag == GVM_TAG_RAW) {
+		++*bodies;
+		return 0;
+	}
+	if (tag != GVM_TAG_ZERO)
+		return refuse(ret_why, "unknown page tag");
+	if (crc)
+		return refuse(ret_why, "zero page with a checksum");
+	return 0;
+}
+
+/* The descriptors fit, and the three lengths tell one story. */
+static int check_batch(const struct gvm_head *head, const void *payload,
+		       u32 desc_bytes, u32 *ret_count, const char **ret_why)
+{
+	struct gvm_batch batch;
+	u32 count;
+	u32 rest;
+
+	memcpy(&batch, payload, sizeof(batch));
+	count = gvm_le32(batch.count);
+	if (!count || count > GVM_BATCH_PAGES_MAX)
+		return refuse(ret_why, "impossible number of pages");
+	rest = head->payload_len - BATCH_BYTES;
+	if (rest < count * desc_bytes)
+		return refuse(ret_why, "descriptors do not fit the payload");
+	if (rest - count * desc_bytes != gvm_le32(batch.body_bytes))
+		return refuse(ret_why, "bodies do not fit the payload");
+	*ret_count = count;
+	return 0;
+}
+
+static int check_bodies(const void *payload, u32 bodies, const char **ret_why)
+{
+	struct gvm_batch batch;
+
+	memcpy(&batch, payload, sizeof(batch));
+	if (gvm_le32(batch.body_bytes) != bodies * GVM_PAGE_BYTES)
+		return refuse(ret_why, "bodies do not fit their descriptors");
+	return 0;
+}
+
+static int check_data(const struct gvm_head *head, const void *payload,
+		      const char **ret_why)
+{
+	const u8 *at = (const u8 *)payload + BATCH_BYTES;
+	u32 bodies = 0;
+	u32 count;
+	int err;
+
+	err = check_batch(head, payload, DATA_BYTES, &count, ret_why);
+	if (err)
+		return err;
+	for (u32 i = 0; i < count; i++) {
+		struct gvm_data_desc desc;
+
+		memcpy(&desc, at + i * DATA_BYTES, sizeof(desc));
+		err = check_desc(desc.tag, gvm_le32(desc.crc), desc.reserved,
+				 &bodies, ret_why);
+		if (err)
+			return err;
+	}
+	return check_bodies(payload, bodies, ret_why);
+}
+
+static int check_write(const struct gvm_head *head, const void *payload,
+		       const char **ret_why)
+{
+	const u8 *at = (const u8 *)payload + BATCH_BYTES;
+	u32 bodies = 0;
+	u32 count;
+	int err;
+
+	err = check_batch(head, payload, WRITE_BYTES, &count, ret_why);
+	if (err)
+		return err;
+	for (u32 i = 0; i < count; i++) {
+		struct gvm_write_desc desc;
+
+		memcpy(&desc, at + i * WRITE_BYTES, sizeof(desc));
+		if (gvm_le64(desc.page) > GVM_PAGE_NO_MAX)
+			return refuse(ret_why, "page number out of range");
+		err = check_desc(desc.tag, gvm_le32(desc.crc), desc.reserved,
+				 &bodies, ret_why);
+		if (err)
+			return err;
+	}
+	return check_bodies(payload, bodies, ret_why);
+}
+
+int gvm_codec_check(const struct gvm_head *head, const void *payload,
+		    const char **ret_why)
+{
+	switch (head->type) {
+	case GVM_MSG_HELLO:
+		return check_hello(payload, ret_why);
+	case GVM_MSG_ATTACH:
+		return check_attach(payload, ret_why);
+	case GVM_MSG_ATTACHED:
+		return check_attached(payload, ret_why);
+	case GVM_MSG_DETACH:
+		return check_detach(payload, ret_why);
+	case GVM_MSG_READ:
+		return check_runs(head, payload, GVM_BATCH_PAGES_MAX, ret_why);
+	case GVM_MSG_DATA:
+		return check_data(head, payload, ret_why);
+	case GVM_MSG_WRITE:
+		return check_write(head, payload, ret_why);
+	case GVM_MSG_TRIM:
+		return check_runs(head, payload, UINT64_MAX, ret_why);
+	case GVM_MSG_CLONE:
+		return check_clone(payload, ret_why);
+	case GVM_MSG_ERROR:
+		return check_error(payload, ret_why);
+	default:
+		return 0;	/* length says all there is to say */
+	}
+}
+
+void gvm_codec_put(void *bytes32, u16 type, u16 flags, u32 payload_len,
+		   u32 region, u32 epoch, u64 txn)
+{
+	struct gvm_msg msg = {
+		.type = gvm_le16(type),
+		.flags = gvm_le16(flags),
+		.payload_len = gvm_le32(payload_len),
+		.region = gvm_le32(region),
+		.epoch = gvm_le32(epoch),
+		.txn = gvm_le64(txn),
+	};
+
+	memcpy(bytes32, &msg, HEAD_BYTES);
+}
+
+u32 gvm_codec_runs(const struct gvm_head *head)
+{
+	return head->payload_len / RUN_BYTES;
+}
+
+void gvm_codec_run(const void *payload, u32 i, u64 *ret_page, u32 *ret_count)
+{
+	struct gvm_run run;
+
+	memcpy(&run, (const u8 *)payload + i * RUN_BYTES, sizeof(run));
+	*ret_page = gvm_le64(run.page);
+	*ret_count = gvm_le32(run.count);
+}
+
+void gvm_codec_put_run(void *payload, u32 i, u64 page, u32 count)
+{
+	struct gvm_run run = {
+		.page = gvm_le64(page), .count = gvm_le32(count),
+	};
+
+	memcpy((u8 *)payload + i * RUN_BYTES, &run, sizeof(run));
+}
+
+u32 gvm_codec_pages(const void *payload)
+{
+	struct gvm_batch batch;
+
+	memcpy(&batch, payload, sizeof(batch));
+	return gvm_le32(batch.count);
+}
+
+/* Hand out the next body, if this page has one; head is where the first is. */
+static const void *next_body(const void *payload, u8 tag, u32 head,
+			     u32 *body_off)
+{
+	const void *body;
+
+	if (!*body_off)
+		*body_off = head;
+	if (tag != GVM_TAG_RAW)
+		return NULL;
+	body = (const u8 *)payload + *body_off;
+	*body_off += GVM_PAGE_BYTES;
+	return body;
+}
+
+void gvm_codec_data_page(const void *payload, u32 i, u32 *body_off,
+			 u32 *ret_crc, const void **ret_body)
+{
+	u32 head = gvm_codec_data_head_bytes(gvm_codec_pages(payload));
+	struct gvm_data_desc desc;
+
+	memcpy(&desc, (const u8 *)payload + BATCH_BYTES + i * DATA_BYTES,
+	       sizeof(desc));
+	*ret_crc = gvm_le32(desc.crc);
+	*ret_body = next_body(payload, desc.tag, head, body_off);
+}
+
+void gvm_codec_write_page(const void *payload, u32 i, u32 *body_off,
+			  u64 *ret_page, u32 *ret_crc, const void **ret_body)
+{
+	u32 head = gvm_codec_write_head_bytes(gvm_codec_pages(payload));
+	struct gvm_write_desc desc;
+
+	memcpy(&desc, (const u8 *)payload + BATCH_BYTES + i * WRITE_BYTES,
+	       sizeof(desc));
+	*ret_page = gvm_le64(desc.page);
+	*ret_crc = gvm_le32(desc.crc);
+	*ret_body = next_body(payload, desc.tag, head, body_off);
+}
+
+void gvm_codec_put_batch(void *payload, u32 count, u32 body_bytes)
+{
+	struct gvm_batch batch = {
+		.count = gvm_le32(count), .body_bytes = gvm_le32(body_bytes),
+	};
+
+	memcpy(payload, &batch, sizeof(batch));
+}
+
+void gvm_codec_put_data_desc(void *payload, u32 i, u8 tag, u32 crc)
+{
+	struct gvm_data_desc desc = { .tag = tag, .crc = gvm_le32(crc) };
+
+	memcpy((u8 *)payload + BATCH_BYTES + i * DATA_BYTES, &desc,
+	       sizeof(desc));
+}
+
+void gvm_codec_put_write_desc(void *payload, u32 i, u64 page, u8 tag, u32 crc)
+{
+	struct gvm_write_desc desc = {
+		.page = gvm_le64(page), .crc = gvm_le32(crc), .tag = tag,
+	};
+
+	memcpy((u8 *)payload + BATCH_BYTES + i * WRITE_BYTES, &desc,
+	       sizeof(desc));
+}
+
+void gvm_codec_put_error(struct gvm_error *e, u32 code, const char *text)
+{
+	*e = (struct gvm_error){ .code = gvm_le32(code) };
+	for (u32 i = 0; i < sizeof(e->text) - 1 && text[i]; i++) {
+		bool plain = (u8)text[i] >= 0x20 && text[i] != 0x7f;
+
+		e->text[i] = plain ? text[i] : '?';
+	}
+}
