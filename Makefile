@@ -11,3 +11,8 @@ $(BUILD)/build.ninja:
 
 clean:
 	rm -rf $(BUILD)
+
+# Real KVM, in an emulated machine: 10 to 20 minutes.
+.PHONY: test-kvm
+test-kvm: all
+	@tests/kvm/run $(BUILD)
