@@ -19,7 +19,7 @@ struct gvm_hist {
 
 void gvm_hist_add(struct gvm_hist *h, u64 ns);
 u64 gvm_hist_count(const struct gvm_hist *h);
-/* Upper edge, in ns, of the bucket that holds the permille-th value; 0 if empty. */
+/* Upper edge, ns, of the bucket with the permille-th value; 0 if empty. */
 u64 gvm_hist_percentile(const struct gvm_hist *h, u32 permille);
 void gvm_hist_merge(struct gvm_hist *into, const struct gvm_hist *from);
 

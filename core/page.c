@@ -36,10 +36,12 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_WRITE_FAULT]	= TO(DIRTY_WB, GVM_ACT_FILL_ZERO),
 		/*
 		 * The answer may have been for a WRITE that stored something,
-		 * or for a TRIM; only the driver knows, and sends TRIM for the
-		 * former (it then stays ZERO_WB until that is answered).
+		 * or for a TRIM; only the driver knows.  For the former it
+		 * sends TRIM and feeds nothing: the page stays ZERO_WB until
+		 * that is answered.
 		 */
 		[GVM_EV_WRITTEN]	= TO(ZERO, 0),
+		[GVM_EV_REFUSED]	= TO(ZERO, 0),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, 0),
 	},
 	[GVM_PAGE_REMOTE] = {
@@ -56,10 +58,12 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_DATA]		= TO(CLEAN, GVM_ACT_FILL),
 		/*
 		 * The bytes on their way are dead.  They arrive, find their
-		 * request cancelled, and are never mapped.
+		 * request cancelled, and are never mapped.  So nobody else
+		 * will wake the threads that wait for them: they are woken
+		 * here, fault again, and find a zero page.
 		 */
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_CANCEL |
-					     GVM_ACT_TRIM),
+					     GVM_ACT_TRIM | GVM_ACT_WAKE),
 	},
 	[GVM_PAGE_CLEAN] = {
 		/* Two threads faulted, the first message filled it. */
@@ -86,6 +90,7 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_STAGE]		= TO(STAGED_WB, 0),
 		[GVM_EV_STAGE_ZERO]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT),
 		[GVM_EV_WRITTEN]	= TO(DIRTY, 0),
+		[GVM_EV_REFUSED]	= TO(DIRTY, 0),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_UNMAP),
 	},
 	[GVM_PAGE_STAGED_CLEAN] = {
@@ -108,6 +113,7 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_WRITE_FAULT]	= TO(DIRTY_WB, GVM_ACT_STEAL_DIRTY),
 		/* The older one is stored; now this one may go. */
 		[GVM_EV_WRITTEN]	= TO(STAGED, GVM_ACT_QUEUE),
+		[GVM_EV_REFUSED]	= TO(STAGED, GVM_ACT_QUEUE),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT),
 	},
 	[GVM_PAGE_WRITING] = {
@@ -118,6 +124,8 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_READ_FAULT]	= TO(DIRTY_WB, GVM_ACT_STEAL_DIRTY),
 		[GVM_EV_WRITE_FAULT]	= TO(DIRTY_WB, GVM_ACT_STEAL_DIRTY),
 		[GVM_EV_WRITTEN]	= TO(STAGED_CLEAN, 0),
+		/* A full home stored nothing: the slot has the only copy. */
+		[GVM_EV_REFUSED]	= TO(STAGED, GVM_ACT_QUEUE),
 		/* TRIM must not overtake the WRITE: it waits for WRITTEN. */
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT),
 	},

@@ -39,6 +39,7 @@ enum gvm_page_event {
 	GVM_EV_STAGE_ZERO,	/* eviction took it away and it was all zero */
 	GVM_EV_SEND,		/* the driver puts its WRITE on the wire */
 	GVM_EV_WRITTEN,		/* the WRITE or TRIM was answered */
+	GVM_EV_REFUSED,		/* the WRITE was answered: no room */
 	GVM_EV_RELEASE,		/* the policy gives up the staged copy */
 	GVM_EV_DISCARD,		/* the program said: next read is zero */
 	GVM_EV_NR
@@ -56,7 +57,7 @@ enum gvm_page_event {
 #define GVM_ACT_STEAL		0x100u	/* map the staged copy, protected; wake */
 #define GVM_ACT_STEAL_DIRTY	0x200u	/* map the staged copy, writable; wake */
 #define GVM_ACT_UNPROTECT	0x400u	/* allow writing; wake */
-#define GVM_ACT_WAKE		0x800u	/* nothing to do but wake: a lost race */
+#define GVM_ACT_WAKE		0x800u	/* wake: a lost race, a lost cause */
 
 struct gvm_page_step {
 	u8	legal;
@@ -72,6 +73,17 @@ struct gvm_page_step {
  * The driver may install FILL pages writable at once (a write fault, or a page
  * that is always written); it then feeds WRITE_FAULT next and skips the
  * UNPROTECT.
+ *
+ * What the table cannot see, the driver owes it (a test explores all of this):
+ *  - A TRIM that it finds needless, because home holds nothing, counts as
+ *    answered: it feeds WRITTEN at once.
+ *  - In ZERO_WB, an answer to a WRITE is not fed: it sends the TRIM then.
+ *  - It feeds DATA, WRITTEN and REFUSED only for the request that is out, by
+ *    its txn; answers to cancelled or earlier requests end in the driver.
+ *  - In a new session nothing of the old one is carried out any more.  It
+ *    sends READ, TRIM and the WRITE of a WRITING page again.  The WRITE of a
+ *    _WB page cannot be sent again, since its bytes were stolen back; it need
+ *    not be, since the page is newer: that counts as answered.
  */
 int gvm_page_step(u8 state, enum gvm_page_event event, u8 *ret_state,
 		  u16 *ret_actions);

@@ -7,7 +7,9 @@
  * A connection carries messages: a 32-byte header, then payload_len bytes.
  * Requests may be answered in any order; a reply echoes the request's txn.
  * Delivery may repeat or reorder messages: every request is idempotent, and
- * a client has at most one WRITE, TRIM or MOVE of one page unanswered.
+ * a client has at most one WRITE or TRIM of one page unanswered.  What no
+ * transport may do is carry out a WRITE or TRIM once more after its answer was
+ * taken: a session sees to that (the server cuts older connections first).
  *
  * Conversation of a private region:
  *
