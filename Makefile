@@ -16,3 +16,7 @@ clean:
 .PHONY: test-kvm
 test-kvm: all
 	@tests/kvm/run $(BUILD)
+
+# Every figure beside its floor or peer: 10 to 20 minutes, best as root.
+bench: all
+	@bench/run --build $(BUILD)

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The TCP floor: a peer process that answers requests and one that streams.
+ *
+ * Requests and stream have a peer process each, so that neither polls and
+ * both wait in the cheapest call there is, a blocking read.
+ */
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "floor-tcp.h"
+
+#define REQUEST_BYTES	48u
+#define REPLY_BYTES	(4096u + 40u)
+#define STREAM_BYTES	(256u << 10)
+
+static void read_all(int fd, void *buf, size_t len)
+{
+	u8 *p = buf;
+
+	while (len) {
+		ssize_t n = read(fd, p, len);
+
+		if (n <= 0)
+			die("floor: connection");
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+static void write_all(int fd, const void *buf, size_t len)
+{
+	const u8 *p = buf;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n <= 0)
+			die("floor: connection");
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+/* A connected pair over loopback: ret[0] ours, ret[1] the peer's. */
+static void tcp_pair(int ret[2])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int one = 1, l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (l < 0 || bind(l, (struct sockaddr *)&a, len) || listen(l, 1) ||
+	    getsockname(l, (struct sockaddr *)&a, &len))
+		die("floor: listen");
+	ret[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (ret[0] < 0 || connect(ret[0], (struct sockaddr *)&a, len))
+		die("floor: connect");
+	ret[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	if (ret[1] < 0)
+		die("floor: accept");
+	close(l);
+	for (int i = 0; i < 2; i++)
+		setsockopt(ret[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+/* Ends when the other side closes. */
+static void serve_requests(int fd)
+{
+	static u8 reply[REPLY_BYTES];
+	u8 request[REQUEST_BYTES];
+
+	memset(reply, 0x5a, sizeof(reply));
+	while (read(fd, request, sizeof(request)) == sizeof(request))
+		write_all(fd, reply, sizeof(reply));
+	_exit(0);
+}
+
+static void serve_stream(int fd)
+{
+	static u8 buf[STREAM_BYTES];
+	u64 bytes, part;
+
+	memset(buf, 0x5a, sizeof(buf));
+	while (read(fd, &bytes, sizeof(bytes)) == sizeof(bytes))
+		for (; bytes; bytes -= part) {
+			part = bytes < sizeof(buf) ? bytes : sizeof(buf);
+			write_all(fd, buf, part);
+		}
+	_exit(0);
+}
+
+/*
+ * The child keeps one end only: a copy of ours in it would keep the connection
+ * open after we close.
+ */
+static void fork_peer(const int fds[4], int own, int cpu, void (*serve)(int))
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid)
+		return;
+	for (int i = 0; i < 4; i++)
+		if (fds[i] != own)
+			close(fds[i]);
+	if (cpu >= 0)
+		pin_cpu(cpu);
+	serve(own);
+}
+
+void floor_tcp_open(struct floor_tcp *f, int peer_cpu)
+{
+	int fds[4];
+
+	f->buf = malloc(STREAM_BYTES);
+	if (!f->buf)
+		die("memory");
+	memset(f->buf, 0, STREAM_BYTES);
+	fflush(stdout);
+	tcp_pair(fds);
+	tcp_pair(fds + 2);
+	fork_peer(fds, fds[1], peer_cpu, serve_requests);
+	fork_peer(fds, fds[3], peer_cpu, serve_stream);
+	close(fds[1]);
+	close(fds[3]);
+	f->request_fd = fds[0];
+	f->stream_fd = fds[2];
+}
+
+void floor_tcp_page(struct floor_tcp *f, void *page)
+{
+	u8 request[REQUEST_BYTES] = { 0 }, reply[REPLY_BYTES];
+
+	write_all(f->request_fd, request, sizeof(request));
+	read_all(f->request_fd, reply, sizeof(reply));
+	memcpy(page, reply + REPLY_BYTES - BENCH_PAGE, BENCH_PAGE);
+}
+
+void floor_tcp_block(struct floor_tcp *f, u64 nr, struct hist *h, u64 *ret_ns)
+{
+	u8 request[REQUEST_BYTES] = { 0 }, reply[REPLY_BYTES];
+
+	for (u64 i = 0; i < nr; i++) {
+		u64 t = now_ns();
+
+		write_all(f->request_fd, request, sizeof(request));
+		read_all(f->request_fd, reply, sizeof(reply));
+		t = now_ns() - t;
+		hist_add(h, t);
+		if (ret_ns)
+			ret_ns[i] = t;
+	}
+}
+
+u64 floor_tcp_stream(struct floor_tcp *f, u64 bytes)
+{
+	u64 t = now_ns(), left = bytes;
+
+	write_all(f->stream_fd, &bytes, sizeof(bytes));
+	while (left) {
+		u64 want = left < STREAM_BYTES ? left : STREAM_BYTES;
+		ssize_t n = read(f->stream_fd, f->buf, want);
+
+		if (n <= 0)
+			die("floor: stream");
+		left -= (u64)n;
+	}
+	return now_ns() - t;
+}
+
+void floor_tcp_close(struct floor_tcp *f)
+{
+	close(f->request_fd);
+	close(f->stream_fd);
+	while (wait(NULL) > 0)
+		;
+	free(f->buf);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The least the network can cost here: two processes, one TCP connection each
+ * for requests and for a stream, blocking calls, no framing beyond the size of
+ * a page request (48 bytes) and of its answer (4 KiB and 40 bytes).
+ */
+#ifndef GVM_BENCH_FLOOR_TCP_H
+#define GVM_BENCH_FLOOR_TCP_H
+
+#include "lib.h"
+
+struct floor_tcp {
+	int	request_fd;
+	int	stream_fd;
+	u8	*buf;		/* for the stream */
+};
+
+/*
+ * Forks the peer: call it before threads exist.  peer_cpu -1: any.
+ */
+void floor_tcp_open(struct floor_tcp *f, int peer_cpu);
+
+/* One page, by request and reply. */
+void floor_tcp_page(struct floor_tcp *f, void *page);
+
+/* nr requests one after the other, each timed. */
+void floor_tcp_block(struct floor_tcp *f, u64 nr, struct hist *h, u64 *ret_ns);
+
+/* Receive that many bytes as fast as the peer can send; nanoseconds taken. */
+u64 floor_tcp_stream(struct floor_tcp *f, u64 bytes);
+
+void floor_tcp_close(struct floor_tcp *f);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The floors by themselves: a local userfaultfd fault, a 4 KiB request and
+ * reply over TCP, both in a row as the simplest pager would do it, and a TCP
+ * stream.  Kinds are taken in turns, so that a busy moment hits all of them.
+ *
+ * --pin any: the scheduler places the threads, as it does for giantvm.  same:
+ * all on CPU 0.  cross: the faulting thread on CPU 0, everything else on 1.
+ * The difference is what waking an idle CPU costs.
+ */
+#include <string.h>
+#include "floor-tcp.h"
+#include "floor-uffd.h"
+
+#define BLOCK	256u
+
+static struct hist uffd_hist, tcp_hist, sum_hist, chain_hist;
+
+static void pins(const char *how, int *ret_own, int *ret_other)
+{
+	*ret_own = -1;
+	*ret_other = -1;
+	if (!strcmp(how, "any"))
+		return;
+	if (strcmp(how, "same") && strcmp(how, "cross"))
+		skip("--pin is any, same or cross");
+	*ret_own = 0;
+	*ret_other = !strcmp(how, "cross");
+}
+
+int main(int argc, char **argv)
+{
+	u64 faults = 20000, stream = 1ull << 30, stream_ns;
+	u64 a[BLOCK], b[BLOCK];
+	const char *pin = "any";
+	const struct arg args[] = {
+		{ "faults", &faults, NULL },
+		{ "stream", &stream, NULL },
+		{ "pin", NULL, &pin },
+	};
+	struct floor_uffd uffd, chain;
+	struct floor_tcp tcp;
+	int own, other;
+
+	args_parse(argc, argv, args, sizeof(args) / sizeof(args[0]));
+	pins(pin, &own, &other);
+	floor_tcp_open(&tcp, other);
+	pin_cpu(own);
+	floor_uffd_open(&uffd, 16384, other, NULL);
+	floor_uffd_open(&chain, 16384, other, &tcp);
+	for (u64 done = 0; done < faults; done += BLOCK) {
+		floor_uffd_block(&uffd, BLOCK, &uffd_hist, a);
+		floor_tcp_block(&tcp, BLOCK, &tcp_hist, b);
+		floor_uffd_block(&chain, BLOCK, &chain_hist, NULL);
+		for (unsigned i = 0; i < BLOCK; i++)
+			hist_add(&sum_hist, a[i] + b[i]);
+	}
+	stream_ns = floor_tcp_stream(&tcp, stream);
+	json_begin();
+	json_text("pin", pin);
+	json_hist("uffd", &uffd_hist);
+	json_hist("tcp", &tcp_hist);
+	json_hist("floor", &sum_hist);
+	json_hist("chain", &chain_hist);
+	json_number("stream_mb_s", (double)stream * 1e3 / (double)stream_ns);
+	json_end();
+	floor_uffd_close(&chain);
+	floor_uffd_close(&uffd);
+	floor_tcp_close(&tcp);
+	return 0;
+}
