@@ -1,22 +1,47 @@
-# A short front for meson.  `make help` lists what there is.
+# A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all test demo bench install clean help
+.PHONY: all check test demo bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:
+	@tools/setup --check build
 	@meson setup $(BUILD) >/dev/null
 
-clean:
-	rm -rf $(BUILD)
+help:
+	@echo 'make            build into ./$(BUILD)'
+	@echo 'make demo       a Linux guest with four times the RAM that its host gives it'
+	@echo 'make test       install what is missing, build four ways, run all tests'
+	@echo 'make check      the tests of one plain build, for every day'
+	@echo 'make test-kvm   real KVM inside an emulated machine (10 to 20 minutes)'
+	@echo 'make bench      every figure beside its floor or peer (10 to 20 minutes)'
+	@echo 'make install    install under the prefix (default /usr/local)'
+	@echo 'make clean      remove the build folders'
 
-# Real KVM, in an emulated machine: 10 to 20 minutes.
-.PHONY: test-kvm
+check: all
+	@tools/run-tests gcc
+
+test:
+	@tools/setup test
+	@tools/run-tests
+
+demo:
+	@tools/setup demo
+	@$(MAKE) --no-print-directory all
+	@demo/run $(BUILD)
+
+# Real KVM, in an emulated machine.
 test-kvm: all
 	@tests/kvm/run $(BUILD)
 
-# Every figure beside its floor or peer: 10 to 20 minutes, best as root.
+# Best as root: the swap peer needs a loop device.
 bench: all
 	@bench/run --build $(BUILD)
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) build-gcc build-clang build-asan-ubsan build-tsan
