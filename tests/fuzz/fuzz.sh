@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Run libFuzzer targets for some seconds each; a finding is kept as a file.
+#
+#	fuzz.sh SOURCE_ROOT SEEDER SECONDS [TARGET...]
+#
+# SEEDER is any replay program of the build: it writes the good messages that
+# the fuzzer starts from.  Without clang and its runtime this is skipped.
+set -u
+
+root=${1:?usage: fuzz.sh SOURCE_ROOT SEEDER SECONDS [TARGET...]}
+seeder=${2:?seeder}
+seconds=${3:?seconds}
+shift 3
+[ $# -gt 0 ] || set -- codec receive send
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+
+skip()
+{
+	echo "skipped: $1"
+	exit 77
+}
+
+flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined
+	-fno-sanitize-recover=all"
+command -v clang >/dev/null || skip "clang is not here"
+echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n);
+int LLVMFuzzerTestOneInput(const char *d, unsigned long n)
+{ return d == (void *)n; }' >"$tmp/probe.c"
+# shellcheck disable=SC2086
+clang $flags -o "$tmp/probe" "$tmp/probe.c" 2>/dev/null ||
+	skip "clang has no libFuzzer runtime (package libclang-rt-dev)"
+
+mkdir "$tmp/seeds" || exit 1
+"$seeder" --seeds "$tmp/seeds" || exit 1
+
+for target; do
+	# shellcheck disable=SC2086
+	clang $flags -I"$root/core" -I"$root/net" -I"$root/tests/fuzz" \
+		-o "$tmp/$target" "$root/tests/fuzz/fuzz-$target.c" \
+		"$root/tests/fuzz/messages.c" "$root/core"/*.c \
+		"$root/net/conn.c" "$root/net/bug.c" || exit 1
+	mkdir -p "$tmp/corpus-$target"
+	if ! "$tmp/$target" -max_total_time="$seconds" -max_len=16384 \
+			-timeout=10 -artifact_prefix="$tmp/" \
+			"$tmp/corpus-$target" "$tmp/seeds" \
+			>"$tmp/log" 2>&1; then
+		cat "$tmp/log"
+		for found in "$tmp"/crash-* "$tmp"/timeout-* "$tmp"/oom-*; do
+			[ -e "$found" ] || continue
+			cp "$found" . && echo "kept: ${found##*/}"
+		done
+		exit 1
+	fi
+	grep -E '^Done|DONE' "$tmp/log" | sed "s/^/fuzz-$target: /"
+done
