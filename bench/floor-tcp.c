@@ -8,8 +8,11 @@
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,12 +22,30 @@
 #define REPLY_BYTES	(4096u + 40u)
 #define STREAM_BYTES	(256u << 10)
 
-static void read_all(int fd, void *buf, size_t len)
+/*
+ * Look for spin_us before sleeping; yield between looks, or a peer that needs
+ * this CPU would wait for the end of the spin.
+ */
+static ssize_t read_some(int fd, void *buf, size_t len, u64 spin_us)
+{
+	u64 end = spin_us ? now_ns() + spin_us * 1000 : 0;
+
+	while (spin_us && now_ns() < end) {
+		ssize_t n = recv(fd, buf, len, MSG_DONTWAIT);
+
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+		sched_yield();
+	}
+	return read(fd, buf, len);
+}
+
+static void read_all(int fd, void *buf, size_t len, u64 spin_us)
 {
 	u8 *p = buf;
 
 	while (len) {
-		ssize_t n = read(fd, p, len);
+		ssize_t n = read_some(fd, p, len, spin_us);
 
 		if (n <= 0)
 			die("floor: connection");
@@ -70,22 +91,24 @@ static void tcp_pair(int ret[2])
 }
 
 /* Ends when the other side closes. */
-static void serve_requests(int fd)
+static void serve_requests(int fd, u64 spin_us)
 {
 	static u8 reply[REPLY_BYTES];
 	u8 request[REQUEST_BYTES];
 
 	memset(reply, 0x5a, sizeof(reply));
-	while (read(fd, request, sizeof(request)) == sizeof(request))
+	while (read_some(fd, request, sizeof(request), spin_us) ==
+	       sizeof(request))
 		write_all(fd, reply, sizeof(reply));
 	_exit(0);
 }
 
-static void serve_stream(int fd)
+static void serve_stream(int fd, u64 spin_us)
 {
 	static u8 buf[STREAM_BYTES];
 	u64 bytes, part;
 
+	(void)spin_us;	/* a stream never waits long */
 	memset(buf, 0x5a, sizeof(buf));
 	while (read(fd, &bytes, sizeof(bytes)) == sizeof(bytes))
 		for (; bytes; bytes -= part) {
@@ -96,26 +119,29 @@ static void serve_stream(int fd)
 }
 
 /*
- * The child keeps one end only: a copy of ours in it would keep the connection
- * open after we close.
+ * The child keeps one end only: a copy of ours, of this pair or of an earlier
+ * one, would keep that connection open after we close it.  It ends with us,
+ * however we end.
  */
-static void fork_peer(const int fds[4], int own, int cpu, void (*serve)(int))
+static pid_t fork_peer(int own, int cpu, u64 spin_us, void (*serve)(int, u64))
 {
 	pid_t pid = fork();
 
 	if (pid < 0)
 		die("fork");
 	if (pid)
-		return;
-	for (int i = 0; i < 4; i++)
-		if (fds[i] != own)
-			close(fds[i]);
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (own != 3)
+		dup2(own, 3);
+	close_range(4, ~0u, 0);
 	if (cpu >= 0)
 		pin_cpu(cpu);
-	serve(own);
+	serve(3, spin_us);
+	return 0;
 }
 
-void floor_tcp_open(struct floor_tcp *f, int peer_cpu)
+void floor_tcp_open(struct floor_tcp *f, int peer_cpu, u64 spin_us)
 {
 	int fds[4];
 
@@ -126,10 +152,11 @@ void floor_tcp_open(struct floor_tcp *f, int peer_cpu)
 	fflush(stdout);
 	tcp_pair(fds);
 	tcp_pair(fds + 2);
-	fork_peer(fds, fds[1], peer_cpu, serve_requests);
-	fork_peer(fds, fds[3], peer_cpu, serve_stream);
+	f->peer[0] = fork_peer(fds[1], peer_cpu, spin_us, serve_requests);
+	f->peer[1] = fork_peer(fds[3], peer_cpu, 0, serve_stream);
 	close(fds[1]);
 	close(fds[3]);
+	f->spin_us = spin_us;
 	f->request_fd = fds[0];
 	f->stream_fd = fds[2];
 }
@@ -139,7 +166,7 @@ void floor_tcp_page(struct floor_tcp *f, void *page)
 	u8 request[REQUEST_BYTES] = { 0 }, reply[REPLY_BYTES];
 
 	write_all(f->request_fd, request, sizeof(request));
-	read_all(f->request_fd, reply, sizeof(reply));
+	read_all(f->request_fd, reply, sizeof(reply), f->spin_us);
 	memcpy(page, reply + REPLY_BYTES - BENCH_PAGE, BENCH_PAGE);
 }
 
@@ -151,7 +178,7 @@ void floor_tcp_block(struct floor_tcp *f, u64 nr, struct hist *h, u64 *ret_ns)
 		u64 t = now_ns();
 
 		write_all(f->request_fd, request, sizeof(request));
-		read_all(f->request_fd, reply, sizeof(reply));
+		read_all(f->request_fd, reply, sizeof(reply), f->spin_us);
 		t = now_ns() - t;
 		hist_add(h, t);
 		if (ret_ns)
@@ -179,7 +206,7 @@ void floor_tcp_close(struct floor_tcp *f)
 {
 	close(f->request_fd);
 	close(f->stream_fd);
-	while (wait(NULL) > 0)
-		;
+	waitpid(f->peer[0], NULL, 0);
+	waitpid(f->peer[1], NULL, 0);
 	free(f->buf);
 }

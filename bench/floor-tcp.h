@@ -7,18 +7,22 @@
 #ifndef GVM_BENCH_FLOOR_TCP_H
 #define GVM_BENCH_FLOOR_TCP_H
 
+#include <sys/types.h>
 #include "lib.h"
 
 struct floor_tcp {
 	int	request_fd;
 	int	stream_fd;
+	pid_t	peer[2];
+	u64	spin_us;	/* look so long before sleeping; 0: sleep */
 	u8	*buf;		/* for the stream */
 };
 
 /*
- * Forks the peer: call it before threads exist.  peer_cpu -1: any.
+ * Forks the peer: call it before threads exist.  peer_cpu -1: any.  A floor
+ * proper has spin_us 0; spinning shows what there is to win above it.
  */
-void floor_tcp_open(struct floor_tcp *f, int peer_cpu);
+void floor_tcp_open(struct floor_tcp *f, int peer_cpu, u64 spin_us);
 
 /* One page, by request and reply. */
 void floor_tcp_page(struct floor_tcp *f, void *page);

@@ -7,6 +7,9 @@
  * --pin any: the scheduler places the threads, as it does for giantvm.  same:
  * all on CPU 0.  cross: the faulting thread on CPU 0, everything else on 1.
  * The difference is what waking an idle CPU costs.
+ *
+ * --spin: the simplest pager again, but both ends look at their socket for so
+ * many microseconds before they sleep.  What that wins is what a pager may win.
  */
 #include <string.h>
 #include "floor-tcp.h"
@@ -14,7 +17,7 @@
 
 #define BLOCK	256u
 
-static struct hist uffd_hist, tcp_hist, sum_hist, chain_hist;
+static struct hist uffd_hist, tcp_hist, sum_hist, chain_hist, spin_hist;
 
 static void pins(const char *how, int *ret_own, int *ret_other)
 {
@@ -30,28 +33,32 @@ static void pins(const char *how, int *ret_own, int *ret_other)
 
 int main(int argc, char **argv)
 {
-	u64 faults = 20000, stream = 1ull << 30, stream_ns;
+	u64 faults = 20000, stream = 1ull << 30, spin = 100, stream_ns;
 	u64 a[BLOCK], b[BLOCK];
 	const char *pin = "any";
 	const struct arg args[] = {
 		{ "faults", &faults, NULL },
 		{ "stream", &stream, NULL },
+		{ "spin", &spin, NULL },
 		{ "pin", NULL, &pin },
 	};
-	struct floor_uffd uffd, chain;
-	struct floor_tcp tcp;
+	struct floor_uffd uffd, chain, spin_chain;
+	struct floor_tcp tcp, spin_tcp;
 	int own, other;
 
 	args_parse(argc, argv, args, sizeof(args) / sizeof(args[0]));
 	pins(pin, &own, &other);
-	floor_tcp_open(&tcp, other);
+	floor_tcp_open(&tcp, other, 0);
+	floor_tcp_open(&spin_tcp, other, spin);
 	pin_cpu(own);
 	floor_uffd_open(&uffd, 16384, other, NULL);
 	floor_uffd_open(&chain, 16384, other, &tcp);
+	floor_uffd_open(&spin_chain, 16384, other, &spin_tcp);
 	for (u64 done = 0; done < faults; done += BLOCK) {
 		floor_uffd_block(&uffd, BLOCK, &uffd_hist, a);
 		floor_tcp_block(&tcp, BLOCK, &tcp_hist, b);
 		floor_uffd_block(&chain, BLOCK, &chain_hist, NULL);
+		floor_uffd_block(&spin_chain, BLOCK, &spin_hist, NULL);
 		for (unsigned i = 0; i < BLOCK; i++)
 			hist_add(&sum_hist, a[i] + b[i]);
 	}
@@ -62,10 +69,13 @@ int main(int argc, char **argv)
 	json_hist("tcp", &tcp_hist);
 	json_hist("floor", &sum_hist);
 	json_hist("chain", &chain_hist);
+	json_hist("spin", &spin_hist);
 	json_number("stream_mb_s", (double)stream * 1e3 / (double)stream_ns);
 	json_end();
+	floor_uffd_close(&spin_chain);
 	floor_uffd_close(&chain);
 	floor_uffd_close(&uffd);
+	floor_tcp_close(&spin_tcp);
 	floor_tcp_close(&tcp);
 	return 0;
 }

@@ -54,7 +54,8 @@ def floor(bench):
         for kind, name in (("uffd", "userfaultfd fault"),
                            ("tcp", "TCP 4 KiB request"),
                            ("floor", "sum of both"),
-                           ("chain", "simplest remote pager")):
+                           ("chain", "simplest remote pager"),
+                           ("spin", "the same, spinning")):
             rows.append(Row(f"floor: {name}, {pin}", r[f"{kind}_p50_us"], 0,
                             "us", "", 0, 0,
                             note="p99 %.0f us" % r[f"{kind}_p99_us"]))
