@@ -77,10 +77,15 @@ class Bench:
     def scale(self, full, smoke):
         return smoke if self.smoke else full
 
-    def need_giantvm(self):
+    def command(self, name):
+        """giantvm and the name of a command, if this giantvm has it."""
         if not self.giantvm:
             raise Skip("the program giantvm is not built")
-        return self.giantvm
+        listed = subprocess.run([self.giantvm, "help"], capture_output=True,
+                                text=True, check=False).stdout
+        if not re.search(rf"^  {name}\b", listed, re.MULTILINE):
+            raise Skip(f"this giantvm has no command '{name}'")
+        return [self.giantvm, name]
 
     def program(self, name, *args, prefix=(), timeout=600, env=None):
         """Run a benchmark program; its JSON as a dictionary."""
@@ -103,7 +108,7 @@ class Bench:
     def server(self, memory="4G", cpus=None):
         """A memory server on a free port: its address and pid."""
         process = subprocess.Popen(
-            [self.need_giantvm(), "serve", "--listen", "127.0.0.1:0",
+            [*self.command("serve"), "--listen", "127.0.0.1:0",
              "--memory", memory],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=lambda: cpus and os.sched_setaffinity(0, cpus))

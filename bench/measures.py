@@ -85,7 +85,7 @@ def random_access(bench):
     args = ["--size", f"{size}M", "--accesses", accesses, "--verify", 1]
     ours = bench.program(
         "bench-random", *args,
-        prefix=[bench.need_giantvm(), "run", "--local", f"{local}M", "--"])
+        prefix=[*bench.command("run"), "--local", f"{local}M", "--"])
     peers = random_peers(bench, args, size * MIB, local * MIB)
     rows = []
     for key, name in (("read", "random read"),
@@ -136,7 +136,7 @@ def resident_thp(bench, thp):
     size = bench.scale(512, 16)
     args = ["--size", f"{size}M", "--thp", thp, "--reps", bench.scale(7, 2),
             "--loads", bench.scale(2 << 20, 1 << 16)]
-    under = [bench.need_giantvm(), "run", "--local", f"{2 * size}M", "--"]
+    under = [*bench.command("run"), "--local", f"{2 * size}M", "--"]
     native, ours = [], []
     for _ in range(bench.scale(7, 1)):
         native.append(bench.program("bench-native", *args))
