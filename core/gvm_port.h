@@ -26,7 +26,7 @@ typedef int64_t s64;
 /* Wire order.  Only core/codec.c converts. */
 typedef uint16_t __le16;
 typedef uint32_t __le32;
-typedef uint64_t __le64;
+typedef unsigned long long __le64;	/* as in linux/types.h */
 
 #ifndef static_assert
 #define static_assert _Static_assert
