@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The mapping under a store; see arena.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "core/crc32c.h"
+
+#define LEAF_STEP	4096u	/* leaf records reserved at a time: 64 KiB */
+
+static u64 round_up(u64 v, u64 to)
+{
+	return (v + to - 1) / to * to;
+}
+
+/*
+ * Beside the frames of pages there are frames of leaves: one for 512 pages of
+ * dense memory, as many again so that a full server can still take a copied
+ * region apart, and a few for sparse ones.
+ */
+static void plan(struct gvm_arena *a, u64 pages_max)
+{
+	a->pages_max = pages_max;
+	a->frames_nr = (u32)(1 + pages_max + 2 * (pages_max / 512) + 1024);
+	a->leaves_max = a->frames_nr;
+}
+
+static u64 leaves_offset(void)
+{
+	return sizeof(struct gvm_super) +
+	       GVM_REGIONS_MAX * sizeof(struct gvm_region_rec);
+}
+
+static u64 frames_offset(const struct gvm_arena *a)
+{
+	return round_up(leaves_offset() +
+			(u64)a->leaves_max * sizeof(struct gvm_leaf_rec),
+			GVM_CHUNK_BYTES);
+}
+
+static u64 file_bytes(const struct gvm_arena *a)
+{
+	return frames_offset(a) + ((u64)a->frames_nr << GVM_PAGE_SHIFT);
+}
+
+static u32 super_crc(const struct gvm_super *s)
+{
+	return gvm_crc32c(0, &s->version, offsetof(struct gvm_super, state) -
+			  offsetof(struct gvm_super, version));
+}
+
+static void fill_super(const struct gvm_arena *a, struct gvm_super *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->magic = GVM_STORE_MAGIC;
+	s->version = GVM_STORE_VERSION;
+	s->page_bytes = GVM_PAGE_BYTES;
+	s->pages_max = a->pages_max;
+	s->frames_nr = a->frames_nr;
+	s->regions_max = GVM_REGIONS_MAX;
+	s->leaves_max = a->leaves_max;
+	s->crc = super_crc(s);
+}
+
+/* Aligned to 2 MiB, so that huge pages and chunks of frames coincide. */
+static int map_aligned(struct gvm_arena *a)
+{
+	u64 room = a->map_bytes + GVM_CHUNK_BYTES;
+	u8 *all, *at;
+	void *got;
+
+	all = mmap(NULL, room, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return -errno;
+	at = (u8 *)round_up((u64)all, GVM_CHUNK_BYTES);
+	if (a->fd < 0)
+		got = mmap(at, a->map_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			   MAP_FIXED, -1, 0);
+	else
+		got = mmap(at, a->map_bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, a->fd, 0);
+	if (got == MAP_FAILED) {
+		int err = -errno;
+
+		munmap(all, room);
+		return err;
+	}
+	if (at > all)
+		munmap(all, (size_t)(at - all));
+	munmap(at + a->map_bytes, room - a->map_bytes - (size_t)(at - all));
+
+	a->map = at;
+	a->super = (struct gvm_super *)at;
+	a->regions = (struct gvm_region_rec *)(at + sizeof(struct gvm_super));
+	a->leaves = (struct gvm_leaf_rec *)(at + leaves_offset());
+	a->frames = at + frames_offset(a);
+	return 0;
+}
+
+static void read_boot_id(char *buf, size_t len)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	memset(buf, 0, len);
+	if (fd >= 0) {
+		n = read(fd, buf, len - 1);
+		close(fd);
+	}
+	/* Without it nothing tells boots apart: trust synced files only. */
+	if (n <= 0)
+		memset(buf, 0, len);
+}
+
+static int open_anon(struct gvm_arena *a, char *why, size_t why_len)
+{
+	int err;
+
+	a->fd = -1;
+	a->map_bytes = file_bytes(a);
+	err = map_aligned(a);
+	if (err) {
+		snprintf(why, why_len, "cannot reserve %llu MiB of addresses: %s; lower --memory",
+			 (unsigned long long)(a->map_bytes >> 20),
+			 strerror(-err));
+		return err;
+	}
+	/* Only advice: without huge pages it works as well, only slower. */
+	madvise(a->frames, (u64)a->frames_nr << GVM_PAGE_SHIFT, MADV_HUGEPAGE);
+	fill_super(a, a->super);
+	return 0;
+}
+
+/*
+ * A file without data becomes a store: empty, or sparse with nothing in it,
+ * which is what a death between the next two steps leaves.
+ */
+static int make_file(struct gvm_arena *a, const char *path, char *why,
+		     size_t why_len)
+{
+	struct gvm_super super;
+	ssize_t n;
+
+	fill_super(a, &super);
+	if (ftruncate(a->fd, (off_t)a->map_bytes)) {
+		int err = -errno;
+
+		snprintf(why, why_len, "%s: cannot make it %llu MiB long: %s", path,
+			 (unsigned long long)(a->map_bytes >> 20),
+			 strerror(-err));
+		return err;
+	}
+	/* Reserved now, so that no store to a record can hit a full disk. */
+	if (fallocate(a->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)leaves_offset())) {
+		int err = -errno;
+
+		snprintf(why, why_len, err == -EOPNOTSUPP ?
+			 "%s: this file system cannot reserve space (fallocate); choose another" :
+			 "%s: no space for the store's tables; free some or choose another place",
+			 path);
+		return err;
+	}
+	/* Last: from here on it is a store. */
+	n = pwrite(a->fd, &super, sizeof(super), 0);
+	if (n != (ssize_t)sizeof(super)) {
+		snprintf(why, why_len, "%s: cannot write the superblock", path);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Is this ours, whole, and of this capacity? */
+static int judge_file(struct gvm_arena *a, const char *path, u64 size,
+		      char *why, size_t why_len)
+{
+	struct gvm_super super;
+
+	if (pread(a->fd, &super, sizeof(super), 0) != (ssize_t)sizeof(super) ||
+	    super.magic != GVM_STORE_MAGIC) {
+		snprintf(why, why_len, "%s: not a giantvm store; it is left as it is, choose another path",
+			 path);
+		return -EINVAL;
+	}
+	if (super.version != GVM_STORE_VERSION) {
+		snprintf(why, why_len, "%s: store format %u, this program knows %u; use the version that made it, or remove the file",
+			 path, super.version, GVM_STORE_VERSION);
+		return -EINVAL;
+	}
+	if (super.crc != super_crc(&super)) {
+		snprintf(why, why_len, "%s: damaged (superblock); remove the file to start empty",
+			 path);
+		return -EUCLEAN;
+	}
+	if (super.pages_max != a->pages_max) {
+		snprintf(why, why_len, "%s: made with --memory %lluK, not %lluK; give the same size, or remove the file",
+			 path, (unsigned long long)super.pages_max * 4,
+			 (unsigned long long)a->pages_max * 4);
+		return -EINVAL;
+	}
+	if (super.frames_nr != a->frames_nr || size != a->map_bytes ||
+	    super.leaf_top > a->leaves_max) {
+		snprintf(why, why_len, "%s: damaged (%llu bytes long, not %llu); remove the file to start empty",
+			 path, (unsigned long long)size,
+			 (unsigned long long)a->map_bytes);
+		return -EUCLEAN;
+	}
+	return 0;
+}
+
+/* Refuse what a machine left behind that stopped in the middle. */
+static int judge_boot(struct gvm_arena *a, const char *path, char *why,
+		      size_t why_len)
+{
+	char boot[sizeof(a->super->boot)];
+
+	read_boot_id(boot, sizeof(boot));
+	if (a->super->state != GVM_STORE_SYNCED &&
+	    (!boot[0] || memcmp(boot, a->super->boot, sizeof(boot)))) {
+		snprintf(why, why_len, "%s: the machine stopped while pages were being written; some may be older than acknowledged, so none is handed out; remove the file to start empty",
+			 path);
+		return -EUCLEAN;
+	}
+	memcpy(a->super->boot, boot, sizeof(boot));
+	a->super->state = GVM_STORE_CHANGING;
+	/* On the disk before the first change that it warns of. */
+	if (fdatasync(a->fd)) {
+		snprintf(why, why_len, "%s: cannot write: %s", path,
+			 strerror(errno));
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Descriptor of a regular file that nobody else serves. */
+static int open_locked(const char *path, struct stat *ret_st, char *why,
+		       size_t why_len)
+{
+	int err;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		err = -errno;
+		snprintf(why, why_len, "%s: cannot open: %s", path,
+			 strerror(-err));
+		return err;
+	}
+	if (fstat(fd, ret_st) || !S_ISREG(ret_st->st_mode)) {
+		err = -EINVAL;
+		snprintf(why, why_len, "%s: not a regular file; choose another path",
+			 path);
+		goto err_close;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		err = -EBUSY;
+		snprintf(why, why_len, "%s: another server uses it; stop that one or choose another path",
+			 path);
+		goto err_close;
+	}
+	/* Again: the other one may just have made it. */
+	if (fstat(fd, ret_st)) {
+		err = -errno;
+		goto err_close;
+	}
+	return fd;
+
+err_close:
+	close(fd);
+	return err;
+}
+
+static int open_file(struct gvm_arena *a, const char *path, bool *ret_fresh,
+		     char *why, size_t why_len)
+{
+	struct stat st;
+	bool fresh;
+	int err;
+
+	a->map_bytes = file_bytes(a);
+	a->fd = open_locked(path, &st, why, why_len);
+	if (a->fd < 0)
+		return a->fd;
+
+	fresh = st.st_size == 0 ||
+		(lseek(a->fd, 0, SEEK_DATA) < 0 && errno == ENXIO);
+	err = fresh ? make_file(a, path, why, why_len) :
+		      judge_file(a, path, (u64)st.st_size, why, why_len);
+	if (err)
+		goto err_close;
+	err = map_aligned(a);
+	if (err) {
+		snprintf(why, why_len, "%s: cannot map it: %s", path,
+			 strerror(-err));
+		goto err_close;
+	}
+	if (fresh)
+		read_boot_id(a->super->boot, sizeof(a->super->boot));
+	err = judge_boot(a, path, why, why_len);
+	if (err)
+		goto err_unmap;
+	*ret_fresh = fresh;
+	return 0;
+
+err_unmap:
+	munmap(a->map, a->map_bytes);
+err_close:
+	close(a->fd);
+	return err;
+}
+
+int gvm_arena_open(struct gvm_arena *a, const char *path, u64 pages_max,
+		   bool *ret_fresh, char *why, size_t why_len)
+{
+	int err;
+
+	memset(a, 0, sizeof(*a));
+	if (pages_max < GVM_STORE_PAGES_MIN || pages_max > GVM_STORE_PAGES_MAX) {
+		snprintf(why, why_len, "--memory must be 1 MiB to 8 TiB");
+		return -EINVAL;
+	}
+	plan(a, pages_max);
+	if (path) {
+		err = open_file(a, path, ret_fresh, why, why_len);
+	} else {
+		err = open_anon(a, why, why_len);
+		if (!err)
+			*ret_fresh = true;
+	}
+	if (!err)
+		pthread_mutex_init(&a->sync_lock, NULL);
+	return err;
+}
+
+void gvm_arena_close(struct gvm_arena *a)
+{
+	pthread_mutex_destroy(&a->sync_lock);
+	munmap(a->map, a->map_bytes);
+	if (a->fd >= 0)
+		close(a->fd);
+}
+
+int gvm_arena_reserve(struct gvm_arena *a, u32 first, u32 count)
+{
+	if (a->fd < 0)
+		return 0;
+	if (fallocate(a->fd, FALLOC_FL_KEEP_SIZE,
+		      (off_t)(frames_offset(a) +
+			      ((u64)first << GVM_PAGE_SHIFT)),
+		      (off_t)count << GVM_PAGE_SHIFT))
+		return -errno;
+	return 0;
+}
+
+void gvm_arena_release(struct gvm_arena *a, u32 first, u32 count)
+{
+	/*
+	 * Failure is harmless: the frames stay free, only their memory stays
+	 * taken until they are used again.
+	 */
+	if (a->fd < 0)
+		madvise(gvm_arena_frame(a, first),
+			(size_t)count << GVM_PAGE_SHIFT, MADV_DONTNEED);
+	else if (fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			   (off_t)(frames_offset(a) +
+				   ((u64)first << GVM_PAGE_SHIFT)),
+			   (off_t)count << GVM_PAGE_SHIFT))
+		return;
+}
+
+int gvm_arena_raise_leaf_top(struct gvm_arena *a, u32 top)
+{
+	u64 step = round_up(top, LEAF_STEP);
+	u64 from = a->super->leaf_top;
+
+	if (step > a->leaves_max)
+		step = a->leaves_max;
+	if (from >= top)
+		return 0;
+	if (a->fd >= 0 &&
+	    fallocate(a->fd, FALLOC_FL_KEEP_SIZE,
+		      (off_t)(leaves_offset() +
+			      from * sizeof(struct gvm_leaf_rec)),
+		      (off_t)((step - from) * sizeof(struct gvm_leaf_rec))))
+		return -errno;
+	/* Before a record up there is used: the scan at start stops here. */
+	__atomic_store_n(&a->super->leaf_top, step, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * begin() counts itself and then looks at synced; sync() sets synced and then
+ * looks at the count.  Whatever the order, one of them sees the other: a change
+ * is never made to a file that is marked as synced on the disk.
+ */
+int gvm_arena_begin(struct gvm_arena *a)
+{
+	int err = 0;
+
+	if (a->fd < 0)
+		return 0;
+	__atomic_add_fetch(&a->begun, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&a->synced, __ATOMIC_SEQ_CST))
+		return 0;
+
+	pthread_mutex_lock(&a->sync_lock);
+	if (a->synced) {
+		a->super->state = GVM_STORE_CHANGING;
+		if (fdatasync(a->fd))
+			err = -errno;
+		else
+			__atomic_store_n(&a->synced, false, __ATOMIC_SEQ_CST);
+	}
+	pthread_mutex_unlock(&a->sync_lock);
+	if (err)
+		gvm_arena_end(a);
+	return err;
+}
+
+void gvm_arena_end(struct gvm_arena *a)
+{
+	if (a->fd >= 0)
+		__atomic_add_fetch(&a->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+int gvm_arena_sync(struct gvm_arena *a)
+{
+	u64 ended, begun;
+	int err = 0;
+
+	if (a->fd < 0)
+		return 0;
+	/* In this order: equal means that no change was under way. */
+	ended = __atomic_load_n(&a->ended, __ATOMIC_SEQ_CST);
+	begun = __atomic_load_n(&a->begun, __ATOMIC_SEQ_CST);
+	/* Writes dirty pages of shared mappings of the file as well. */
+	if (fdatasync(a->fd))
+		return -errno;
+	if (begun != ended)
+		return 0;
+
+	pthread_mutex_lock(&a->sync_lock);
+	if (a->synced)
+		goto unlock;
+	__atomic_store_n(&a->synced, true, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&a->begun, __ATOMIC_SEQ_CST) != begun) {
+		__atomic_store_n(&a->synced, false, __ATOMIC_SEQ_CST);
+		goto unlock;
+	}
+	a->super->state = GVM_STORE_SYNCED;
+	if (fdatasync(a->fd))
+		err = -errno;
+unlock:
+	pthread_mutex_unlock(&a->sync_lock);
+	return err;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What waits to be sent on one connection.  Bytes of pages are never copied:
+ * a reply holds references to their frames until the socket has taken them,
+ * so a slow reader costs 6 KiB for each 2 MiB that wait for it.
+ */
+#ifndef GVM_SERVER_REPLY_H
+#define GVM_SERVER_REPLY_H
+
+#include <sys/uio.h>
+
+#include "core/codec.h"
+#include "store.h"
+
+/* Header and descriptors of the largest DATA. */
+#define GVM_REPLY_HEAD_MAX \
+	(sizeof(struct gvm_msg) + sizeof(struct gvm_batch) + \
+	 GVM_BATCH_PAGES_MAX * sizeof(struct gvm_data_desc))
+
+struct gvm_reply {
+	struct gvm_reply *next;
+	u32	head_bytes;
+	u32	frames_nr;
+	u32	sent;		/* bytes the socket has taken */
+	u32	frames[GVM_BATCH_PAGES_MAX];
+	u8	head[GVM_REPLY_HEAD_MAX];
+};
+
+/* Replies that are not in use; one pool a thread, never locked. */
+struct gvm_reply_pool {
+	struct gvm_reply *free;
+	u32	free_nr;
+};
+
+struct gvm_out {
+	struct gvm_reply	*first;
+	struct gvm_reply	**last;
+	struct gvm_reply_pool	*pool;
+	struct gvm_frames	*frames;
+	u64	bytes;		/* not sent yet */
+};
+
+void gvm_out_init(struct gvm_out *o, struct gvm_reply_pool *pool,
+		  struct gvm_frames *frames);
+/* Forget everything, with the references. */
+void gvm_out_drop(struct gvm_out *o);
+
+/*
+ * Room for a message without pages, written by the caller at once.  NULL: no
+ * memory.  Small ones share a reply.
+ */
+void *gvm_out_small(struct gvm_out *o, u32 bytes);
+/* A reply of its own with head_bytes and frames_nr = 0; then gvm_out_done(). */
+struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 head_bytes);
+/* frames[] is filled: account for them. */
+void gvm_out_done(struct gvm_out *o, struct gvm_reply *reply);
+
+/* Gather up to bytes_max from the front; neighbours become one piece. */
+int gvm_out_gather(struct gvm_out *o, struct iovec *iov, int iov_max,
+		   u64 bytes_max);
+/* The socket has taken so many. */
+void gvm_out_sent(struct gvm_out *o, u64 bytes);
+
+void gvm_reply_pool_free(struct gvm_reply_pool *pool);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The memory server, to be started inside a program: what `giantvm serve` is,
+ * and what `giantvm run` starts for itself when it is given no server.
+ */
+#ifndef GVM_SERVER_SERVER_H
+#define GVM_SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GVM_SERVER_LISTEN	"127.0.0.1:9999"
+#define GVM_SERVER_THREADS_MAX	64u
+#define GVM_SERVER_LEASE_MS	60000u
+#define GVM_SERVER_LEASE_MS_MAX	(7u * 24 * 3600 * 1000)
+
+struct gvm_server;
+
+struct gvm_server_config {
+	const char	*listen;	/* "ADDR:PORT"; port 0: any.  NULL: default */
+	uint64_t	memory_bytes;	/* capacity */
+	const char	*store;		/* NULL or "anon", or "file:PATH" */
+	unsigned	threads;	/* 0: one */
+	uint32_t	lease_ms;	/* 0: default */
+	bool		insecure;	/* other than loopback addresses too */
+	/*
+	 * One line for the operator, without an end of line.  From any thread.
+	 * NULL: nobody wants to know.
+	 */
+	void		(*log)(const char *line, void *arg);
+	void		*log_arg;
+};
+
+struct gvm_server_stats_now {
+	uint64_t	pages_max;
+	uint64_t	pages_used;
+	uint64_t	overhead_bytes;
+	uint64_t	regions;
+	uint64_t	connections;
+	uint64_t	pages_read;
+	uint64_t	pages_written;
+	uint64_t	requests;
+};
+
+/*
+ * 0, or -errno and *ret_why, one line that says what to do; it is valid until
+ * the next call in this thread.  Signals that the threads of the server must
+ * not take have to be blocked by the caller before.
+ */
+int gvm_server_start(const struct gvm_server_config *config,
+		     struct gvm_server **ret_server, const char **ret_why);
+
+/* Cuts all connections; a file store is synced first.  0 or -errno of that. */
+int gvm_server_stop(struct gvm_server *server);
+
+uint16_t gvm_server_port(const struct gvm_server *server);
+/* "127.0.0.1:9999", as it really is.  Valid until the stop. */
+const char *gvm_server_address(const struct gvm_server *server);
+void gvm_server_stats(struct gvm_server *server,
+		      struct gvm_server_stats_now *ret_stats);
+
+#endif

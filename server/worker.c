@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A worker: one thread, one epoll, any number of connections.  Connections
+ * that were seen to send demand reads are served first; between two turns of
+ * others epoll is asked again, so a demand read waits for one turn at most.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+#define EVENTS		256
+#define RX_KEEP		8u	/* free receive buffers that are kept */
+
+static void push(struct gvm_worker *w, struct gvm_link *k)
+{
+	struct gvm_run_queue *q = k->session.demand ? &w->demand : &w->bulk;
+
+	if (k->queued)
+		return;
+	k->queued = true;
+	k->run_next = NULL;
+	if (q->first)
+		q->last->run_next = k;
+	else
+		q->first = k;
+	q->last = k;
+}
+
+static struct gvm_link *pop(struct gvm_run_queue *q)
+{
+	struct gvm_link *k = q->first;
+
+	if (k) {
+		q->first = k->run_next;
+		k->queued = false;
+	}
+	return k;
+}
+
+/*
+ * Only what is received is touched, and only half received messages keep a
+ * buffer, so the number needs no limit of its own.
+ */
+void *gvm_worker_rx_take(struct gvm_worker *w)
+{
+	void *buf = w->rx_free;
+
+	if (buf) {
+		memcpy(&w->rx_free, buf, sizeof(void *));
+		w->rx_free_nr--;
+		return buf;
+	}
+	buf = mmap(NULL, GVM_RX_BYTES, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return buf == MAP_FAILED ? NULL : buf;
+}
+
+void gvm_worker_rx_return(struct gvm_worker *w, void *buf)
+{
+	if (w->rx_free_nr == RX_KEEP) {
+		munmap(buf, GVM_RX_BYTES);
+		return;
+	}
+	memcpy(buf, &w->rx_free, sizeof(void *));
+	w->rx_free = buf;
+	w->rx_free_nr++;
+}
+
+static void take_flushed(struct gvm_worker *w)
+{
+	struct gvm_link *list;
+
+	pthread_mutex_lock(&w->lock);
+	list = w->flushed;
+	w->flushed = NULL;
+	pthread_mutex_unlock(&w->lock);
+	while (list) {
+		struct gvm_link *k = list;
+		bool alive = k->conn.fd >= 0;
+
+		list = k->flush_next;
+		gvm_link_flushed(k);
+		if (alive)
+			push(w, k);
+	}
+}
+
+static void dispatch(struct gvm_worker *w, const struct epoll_event *ev)
+{
+	struct gvm_link *k = ev->data.ptr;
+
+	u64 n;
+
+	if (ev->data.ptr == w) {
+		if (read(w->wake, &n, sizeof(n)) > 0)
+			take_flushed(w);
+		return;
+	}
+	if (ev->data.ptr == w->server) {
+		gvm_server_accept(w->server);
+		return;
+	}
+	/* Errors and hang-ups are found by the calls that they fail. */
+	if (ev->events & ~(u32)EPOLLOUT)
+		k->readable = true;
+	if (ev->events & ~(u32)(EPOLLIN | EPOLLRDHUP))
+		k->writable = true;
+	push(w, k);
+}
+
+static void poll_events(struct gvm_worker *w)
+{
+	struct epoll_event ev[EVENTS];
+	bool idle = !w->demand.first && !w->bulk.first;
+	int n = epoll_wait(w->epoll, ev, EVENTS, idle ? -1 : 0);
+
+	for (int i = 0; i < n; i++)
+		dispatch(w, &ev[i]);
+}
+
+static void turn(struct gvm_worker *w, struct gvm_link *k)
+{
+	if (gvm_link_turn(k))
+		push(w, k);
+}
+
+static void serve_ready(struct gvm_worker *w)
+{
+	struct gvm_link *last = w->demand.first ? w->demand.last : NULL;
+	struct gvm_link *k = NULL;
+
+	/* Those that are queued again wait for the next round. */
+	while (last && k != last) {
+		k = pop(&w->demand);
+		turn(w, k);
+	}
+	k = pop(&w->bulk);
+	if (k)
+		turn(w, k);
+}
+
+static void *run(void *arg)
+{
+	struct gvm_worker *w = arg;
+
+	while (!__atomic_load_n(&w->server->stop, __ATOMIC_ACQUIRE)) {
+		poll_events(w);
+		serve_ready(w);
+	}
+	return NULL;
+}
+
+void gvm_worker_wake(struct gvm_worker *w)
+{
+	u64 one = 1;
+
+	/* Can only fail when it is awake already. */
+	if (write(w->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = w };
+	int err;
+
+	w->server = server;
+	pthread_mutex_init(&w->lock, NULL);
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->epoll < 0 || w->wake < 0 ||
+	    epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->wake, &ev)) {
+		err = -errno;
+		goto err_close;
+	}
+	err = -pthread_create(&w->thread, NULL, run, w);
+	if (err)
+		goto err_close;
+	return 0;
+
+err_close:
+	if (w->wake >= 0)
+		close(w->wake);
+	if (w->epoll >= 0)
+		close(w->epoll);
+	pthread_mutex_destroy(&w->lock);
+	return err;
+}
+
+void gvm_worker_join(struct gvm_worker *w)
+{
+	gvm_worker_wake(w);
+	pthread_join(w->thread, NULL);
+}
+
+void gvm_worker_exit(struct gvm_worker *w)
+{
+	take_flushed(w);
+	while (w->links) {
+		struct gvm_link *k = w->links;
+
+		gvm_session_error(&k->out, 0, GVM_ERR_SHUTDOWN,
+				  "the server is being stopped");
+		k->closing = true;
+		gvm_link_turn(k);
+	}
+	gvm_reply_pool_free(&w->replies);
+	while (w->rx_free) {
+		void *buf = w->rx_free;
+
+		memcpy(&w->rx_free, buf, sizeof(void *));
+		munmap(buf, GVM_RX_BYTES);
+	}
+	close(w->wake);
+	close(w->epoll);
+	pthread_mutex_destroy(&w->lock);
+}

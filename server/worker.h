@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads of the server, and the connections they own.  For link.c, worker.c,
+ * keeper.c and serve.c only.
+ */
+#ifndef GVM_SERVER_WORKER_H
+#define GVM_SERVER_WORKER_H
+
+#include "net/conn.h"
+#include "server.h"
+#include "session.h"
+
+#define GVM_CONNECTIONS_MAX	16384u
+#define GVM_RX_BYTES \
+	((sizeof(struct gvm_msg) + GVM_PAYLOAD_BYTES_MAX + 4095) / 4096 * 4096)
+
+struct gvm_worker;
+
+/* One connection.  Its worker's, except where noted. */
+struct gvm_link {
+	struct gvm_conn		conn;
+	struct gvm_session	session;
+	struct gvm_out		out;
+	struct gvm_worker	*worker;
+	struct gvm_link		*run_next;
+	struct gvm_link		*prev;		/* worker->lock */
+	struct gvm_link		*next;		/* worker->lock */
+	u64	flush_txn;
+	bool	queued;		/* waits for its turn */
+	bool	readable;	/* the socket may have more */
+	bool	writable;	/* the socket may take more */
+	bool	closing;	/* last words are out */
+	bool	broken;		/* the socket is dead */
+	bool	flushing;	/* the keeper has it; must not be freed */
+	struct gvm_link	*flush_next;	/* keeper->lock, then worker->lock */
+	int	flush_err;
+};
+
+struct gvm_run_queue {
+	struct gvm_link *first;
+	struct gvm_link *last;
+};
+
+struct gvm_worker {
+	struct gvm_server	*server;
+	pthread_t		thread;
+	int			epoll;
+	int			wake;		/* eventfd */
+	/* Ready connections.  Those whose reads threads wait for go first. */
+	struct gvm_run_queue	demand;
+	struct gvm_run_queue	bulk;
+	struct gvm_reply_pool	replies;
+	void			*rx_free;	/* linked by their first bytes */
+	u32			rx_free_nr;
+
+	pthread_mutex_t		lock;
+	struct gvm_link		*links;
+	struct gvm_link		*flushed;	/* the keeper is done with */
+};
+
+/* The thread that has time: leases, freeing, giving back, syncing. */
+struct gvm_keeper {
+	struct gvm_server	*server;
+	pthread_t		thread;
+	pthread_mutex_t		lock;
+	pthread_cond_t		cond;
+	bool			poked;
+	bool			stop;
+	struct gvm_link		*flush;		/* asked for, oldest last */
+};
+
+struct gvm_server {
+	struct gvm_service	service;
+	struct gvm_keeper	keeper;
+	struct gvm_worker	*workers;
+	u32			workers_nr;
+	u32			next_worker;	/* worker 0's */
+	int			listener;
+	int			spare;		/* given up to refuse politely */
+	bool			stop;		/* atomic */
+	uint16_t		port;
+	char			address[64];
+	void			(*log)(const char *line, void *arg);
+	void			*log_arg;
+	u64			log_second;	/* atomic */
+	u32			log_lines;	/* atomic: in that second */
+};
+
+/* link.c */
+struct gvm_link *gvm_link_open(struct gvm_worker *w, int fd);
+/* One bounded turn.  True: there is more to do, queue it again. */
+bool gvm_link_turn(struct gvm_link *k);
+/* It can be freed now, or will be when the keeper is done with it. */
+void gvm_link_close(struct gvm_link *k);
+/* The keeper has synced for it. */
+void gvm_link_flushed(struct gvm_link *k);
+
+/* worker.c */
+int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server);
+/* After server->stop was set: end the thread, then what it owned. */
+void gvm_worker_join(struct gvm_worker *w);
+void gvm_worker_exit(struct gvm_worker *w);
+void gvm_worker_wake(struct gvm_worker *w);
+void *gvm_worker_rx_take(struct gvm_worker *w);
+void gvm_worker_rx_return(struct gvm_worker *w, void *buf);
+
+/* keeper.c */
+int gvm_keeper_start(struct gvm_keeper *keeper, struct gvm_server *server);
+void gvm_keeper_join(struct gvm_keeper *keeper);
+void gvm_keeper_exit(struct gvm_keeper *keeper);
+void gvm_keeper_poke(void *keeper);
+void gvm_keeper_flush(struct gvm_keeper *keeper, struct gvm_link *k);
+
+/* serve.c */
+void gvm_server_log(struct gvm_server *server, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The listener is readable: take who waits. */
+void gvm_server_accept(struct gvm_server *server);
+
+#endif
