@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "command.h"
+#include "commands.h"
 
 static int cmd_help(int argc, char **argv);
 
 static const struct gvm_command commands[] = {
 	{ "help", "show this list, or the options of a command", cmd_help },
+	{ "serve", "hold memory of programs that run elsewhere", gvm_cmd_serve },
 };
 
 #define COMMANDS_NR	(sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands that main.c's table names; one cmd-<name>.c each. */
+#ifndef GVM_CLI_COMMANDS_H
+#define GVM_CLI_COMMANDS_H
+
+int gvm_cmd_serve(int argc, char **argv);
+
+#endif
