@@ -3,6 +3,12 @@
 #ifndef GVM_CLI_COMMANDS_H
 #define GVM_CLI_COMMANDS_H
 
+int gvm_cmd_bench(int argc, char **argv);
+int gvm_cmd_doctor(int argc, char **argv);
+int gvm_cmd_run(int argc, char **argv);
 int gvm_cmd_serve(int argc, char **argv);
+int gvm_cmd_set(int argc, char **argv);
+int gvm_cmd_stat(int argc, char **argv);
+int gvm_cmd_top(int argc, char **argv);
 
 #endif

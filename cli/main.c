@@ -14,6 +14,12 @@ static int cmd_help(int argc, char **argv);
 static const struct gvm_command commands[] = {
 	{ "help", "show this list, or the options of a command", cmd_help },
 	{ "serve", "hold memory of programs that run elsewhere", gvm_cmd_serve },
+	{ "run", "run a program with more memory than it gets here", gvm_cmd_run },
+	{ "stat", "show what running programs do, or a server", gvm_cmd_stat },
+	{ "top", "watch running programs", gvm_cmd_top },
+	{ "set", "change the local limit of a running program", gvm_cmd_set },
+	{ "doctor", "check this machine and say what mends it", gvm_cmd_doctor },
+	{ "bench", "measure giantvm on this machine", gvm_cmd_bench },
 };
 
 #define COMMANDS_NR	(sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine's memory rules and its virtualisation. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define KVM_DEVICE	"/dev/kvm"
+#define OVERCOMMIT	"/proc/sys/vm/overcommit_memory"
+#define THP		"/sys/kernel/mm/transparent_hugepage/enabled"
+#define MAP_COUNT	"/proc/sys/vm/max_map_count"
+#define MAP_COUNT_MIN	65530		/* the kernel's own default */
+
+void gvm_check_kvm(const struct gvm_ask *ask, struct gvm_finding *f)
+{
+	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+
+	(void)ask;
+	f->name = "KVM";
+	if (fd >= 0) {
+		close(fd);
+		gvm_found(f, GVM_LEVEL_OK, "%s can be opened", KVM_DEVICE);
+		return;
+	}
+	if (errno == EACCES || errno == EPERM) {
+		gvm_found(f, GVM_LEVEL_WARN, "no permission for %s: guests run emulated, slowly",
+			  KVM_DEVICE);
+		gvm_mend(f, "sudo usermod -aG kvm \"$USER\"  (then log in again)");
+		return;
+	}
+	gvm_found(f, GVM_LEVEL_WARN, "%s: %s; guests run emulated (-accel tcg), slowly",
+		  KVM_DEVICE, strerror(errno));
+	gvm_mend(f, "sudo modprobe kvm_intel || sudo modprobe kvm_amd  (and turn virtualisation on in the firmware)");
+}
+
+/*
+ * Heuristic overcommit (mode 0) refuses one mapping larger than RAM and swap
+ * together: just what a guest bigger than its host asks for.
+ */
+void gvm_check_overcommit(const struct gvm_ask *ask, struct gvm_finding *f)
+{
+	int64_t mode = gvm_read_number(OVERCOMMIT, -1);
+	struct sysinfo si;
+	double gib = 0;
+
+	(void)ask;
+	f->name = "overcommit";
+	if (sysinfo(&si) == 0)
+		gib = ((double)si.totalram + (double)si.totalswap) *
+			si.mem_unit / (1 << 30);
+	switch (mode) {
+	case 1:
+		gvm_found(f, GVM_LEVEL_OK, "memory of any size may be mapped");
+		return;
+	case 0:
+		gvm_found(f, GVM_LEVEL_WARN, "one mapping over %.1f GiB (RAM and swap) is refused",
+			  gib);
+		break;
+	case 2:
+		gvm_found(f, GVM_LEVEL_FAIL, "strict: memory beyond the commit limit is refused");
+		break;
+	default:
+		gvm_found(f, GVM_LEVEL_WARN, "cannot read %s", OVERCOMMIT);
+		return;
+	}
+	gvm_mend(f, "sudo sysctl -w vm.overcommit_memory=1");
+}
+
+void gvm_check_huge_pages(const struct gvm_ask *ask, struct gvm_finding *f)
+{
+	char line[80];
+
+	(void)ask;
+	f->name = "huge pages";
+	gvm_read_line(THP, line, sizeof(line));
+	if (strstr(line, "[always]") || strstr(line, "[madvise]")) {
+		gvm_found(f, GVM_LEVEL_OK, "transparent huge pages: %s", line);
+		return;
+	}
+	gvm_found(f, GVM_LEVEL_WARN, "transparent huge pages are off: resident memory is slower");
+	gvm_mend(f, "echo madvise | sudo tee %s", THP);
+}
+
+void gvm_check_map_count(const struct gvm_ask *ask, struct gvm_finding *f)
+{
+	int64_t maps = gvm_read_number(MAP_COUNT, MAP_COUNT_MIN);
+
+	(void)ask;
+	f->name = "mappings";
+	if (maps >= MAP_COUNT_MIN) {
+		gvm_found(f, GVM_LEVEL_OK, "%lld per process", (long long)maps);
+		return;
+	}
+	gvm_found(f, GVM_LEVEL_WARN, "only %lld per process: attached memory splits them",
+		  (long long)maps);
+	gvm_mend(f, "sudo sysctl -w vm.max_map_count=%d", MAP_COUNT_MIN);
+}
