@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine as a whole: what its shards share, and who may touch it. */
+#ifndef GVM_PAGER_ENGINE_H
+#define GVM_PAGER_ENGINE_H
+
+#include "shard.h"
+
+#define GVM_SHARDS_MAX	16u
+#define GVM_SLICE_SHIFT	30		/* addresses belong to shards by 1 GiB */
+
+/* A registered range; never spans a slice when there are several shards. */
+struct gvm_range {
+	u64	start;
+	u64	end;
+	u64	offset;		/* in fd, of start */
+	int	fd;		/* -1: anonymous */
+	u8	shared;
+	u8	no_fork;	/* the child must not inherit it */
+};
+
+/*
+ * All registered ranges, sorted.  Written under ranges.lock; read by anybody
+ * without it: readers retry when seq was odd or has changed.  A grown array's
+ * predecessor is never unmapped, because a reader may still be in it.
+ */
+struct gvm_ranges {
+	struct gvm_lock	lock;
+	u32	seq;
+	struct gvm_range *list;
+	u64	nr;
+	u64	cap;
+	u64	pages;
+};
+
+struct gvm_server_addr {
+	struct sockaddr_storage	addr;
+	socklen_t	len;
+	char		text[56];
+};
+
+struct gvm_monitor;
+
+/* What other threads ask of a shard; command.c. */
+enum gvm_op {
+	GVM_OP_REGISTER,
+	GVM_OP_UNREGISTER,
+	GVM_OP_DISCARD,
+	GVM_OP_HOLD,
+	GVM_OP_RELEASE,
+	GVM_OP_QUERY,		/* which pages of a chunk are not known zero */
+	GVM_OP_QUIESCE,		/* drain, clone, and stop until resumed */
+	GVM_OP_STOP,
+};
+
+struct gvm_command {
+	struct gvm_command *next;
+	enum gvm_op op;
+	u64	start;
+	u64	end;
+	struct gvm_range range;		/* REGISTER */
+	bool	populate;		/* HOLD */
+	u64	bitmap[GVM_CHUNK_PAGES / 64];	/* QUERY */
+	u8	new_region[16];		/* QUIESCE */
+	u8	new_token[16];
+	u32	resume;			/* QUIESCE: futex, 1: go on */
+	int	result;
+	u32	done;			/* futex */
+};
+
+struct gvm {
+	struct gvm_server_addr *servers;
+	u32	servers_nr;
+	u32	shards_nr;
+	struct gvm_shard *shards[GVM_SHARDS_MAX];
+	struct gvm_uffd_caps caps;
+	int	dev_fd;			/* /dev/userfaultfd, kept for fork; or -1 */
+	u8	move;			/* eviction by UFFDIO_MOVE */
+	u8	forked;			/* pages may be shared by a fork */
+	u8	fork_failed;		/* this fork's child inherits nothing */
+	u64	local_bytes;
+	u32	prefetch_pages;
+	u32	wait_ms;
+	u64	start_ns;
+	char	engine_line[192];
+	char	name[64];
+	char	why[256];		/* reason of a failed init */
+	void	(*fatal)(const char *message, void *arg);
+	void	*fatal_arg;
+	struct gvm_ranges ranges;
+	struct gvm_lock fork_lock;	/* one fork at a time */
+	struct gvm_lock limit_lock;
+	struct gvm_command *fork_commands;	/* one per shard */
+	u64	fork_signals;		/* mask to restore */
+	struct gvm_monitor *monitor;
+	u64	monitor_bytes;
+};
+
+static inline struct gvm_shard *gvm_shard_of(const struct gvm *g, u64 va)
+{
+	return g->shards[(va >> GVM_SLICE_SHIFT) % g->shards_nr];
+}
+
+/* ranges.c */
+int gvm_ranges_init(struct gvm_ranges *r);
+int gvm_ranges_add(struct gvm_ranges *r, const struct gvm_range *range);
+void gvm_ranges_cut(struct gvm_ranges *r, u64 start, u64 end);
+bool gvm_ranges_find(const struct gvm_ranges *r, u64 va,
+		     struct gvm_range *ret_range);
+void gvm_ranges_put_fd(struct gvm_ranges *r, int fd);
+/* The first range that overlaps [start, end); false: none. */
+bool gvm_ranges_first(const struct gvm_ranges *r, u64 start, u64 end,
+		      struct gvm_range *ret_range);
+
+/* fatal.c: paging cannot go on; tell why and stop.  Printf-like: %s %u %x. */
+void gvm_fatal(struct gvm *g, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+/* Like snprintf for %s %u %llu %llx, without libc. */
+void gvm_format(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A descriptor moved to 4096 or above, close-on-exec; closes the old one. */
+int gvm_fd_high(int fd);
+/* Is this descriptor ours?  For wrappers of close(). */
+int gvm_owns_fd(int fd);
+void gvm_fd_mine(int fd, bool mine);
+
+/* limits: share local_bytes among the shards */
+void gvm_share_limit(struct gvm *g);
+
+/* monitor.c */
+int gvm_monitor_open(struct gvm *g);
+void gvm_monitor_close(struct gvm *g);
+struct gvm_stats *gvm_monitor_stats(struct gvm *g, u32 shard);
+void gvm_monitor_region(struct gvm *g, u32 shard, const u8 *region,
+			const u8 *token);
+/* Has another process asked for a new limit?  0: no. */
+u64 gvm_monitor_wanted(struct gvm *g);
+
+/* command.c */
+int gvm_command_run(struct gvm_shard *s, struct gvm_command *c);
+void gvm_command_post(struct gvm_shard *s, struct gvm_command *c);
+int gvm_command_wait(struct gvm_command *c);
+void gvm_commands_serve(struct gvm_shard *s);
+
+/* discard.c, hold.c, fork.c: commands, in the shard's thread */
+int gvm_do_register(struct gvm_shard *s, struct gvm_command *c);
+int gvm_do_unregister(struct gvm_shard *s, u64 start, u64 end);
+int gvm_do_discard(struct gvm_shard *s, u64 start, u64 end);
+void gvm_forget_pages(struct gvm_shard *s, u64 start, u64 end);
+int gvm_do_hold(struct gvm_shard *s, u64 start, u64 end, bool populate);
+int gvm_do_release(struct gvm_shard *s, u64 start, u64 end);
+void gvm_do_query(struct gvm_shard *s, struct gvm_command *c);
+void gvm_do_quiesce(struct gvm_shard *s, struct gvm_command *c);
+
+#endif

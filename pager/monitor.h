@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file through which others watch a process: <runtime dir>/<pid>, mapped
+ * by the process and by its watchers.  Counters are plain words with one
+ * writer each; a watcher may see them a moment apart.
+ */
+#ifndef GVM_PAGER_MONITOR_H
+#define GVM_PAGER_MONITOR_H
+
+#include <sys/types.h>
+#include "../include/giantvm/giantvm.h"
+#include "gvm_port.h"
+
+#define GVM_MONITOR_MAGIC	0x314e4f4d4d5647ull
+#define GVM_MONITOR_SHARDS	16u
+
+struct gvm_monitor {
+	u64	magic;
+	u32	pid;
+	u32	shards_nr;
+	u64	start_time;	/* of the process, /proc/PID/stat field 22 */
+	u64	wanted_bytes;	/* written by a watcher: new local limit */
+	u8	region[GVM_MONITOR_SHARDS][16];
+	u8	token[GVM_MONITOR_SHARDS][16];
+	u8	servers[2048];	/* addresses, comma separated, cut to fit */
+	u8	reserved[1504];
+	struct gvm_stats stats[];	/* one per shard */
+};
+
+static_assert(offsetof(struct gvm_monitor, stats) == 4096, "file layout");
+
+/* "<runtime dir>" or "<runtime dir>/<pid>" into buf; false: too long. */
+bool gvm_monitor_path(char *buf, size_t size, pid_t pid);
+
+/*
+ * Region and token of a shard of a process, also a dead one whose file is
+ * still there: for whoever has to clean up after it.  1, 0: no such shard, or
+ * -errno.
+ */
+int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
+		  uint8_t ret_token[16]);
+/* Take away the file of a process that is no more. */
+int gvm_monitor_forget(pid_t pid);
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The reading side of the statistics files: list processes, read their
+ * counters, ask for another limit.  Runs in ordinary programs (the command
+ * line tools), never in a fault thread: libc is welcome here.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hist.h"
+#include "limits.h"
+#include "monitor.h"
+
+static_assert(sizeof(struct gvm_hist) == sizeof(struct gvm_stats_hist),
+	      "the public histogram is the core's");
+
+/* Maps the file of pid; NULL and -errno if there is no sound one. */
+static struct gvm_monitor *map_file(pid_t pid, int prot, size_t *ret_bytes,
+				    int *ret_err)
+{
+	struct gvm_monitor *m = MAP_FAILED;
+	char path[256];
+	struct stat st;
+	int fd;
+
+	*ret_err = -ESRCH;
+	gvm_monitor_path(path, sizeof(path), pid);
+	fd = open(path, (prot & PROT_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+		  O_NOFOLLOW);
+	if (fd < 0) {
+		if (errno == EACCES)
+			*ret_err = -EACCES;
+		return NULL;
+	}
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    st.st_size >= (off_t)sizeof(*m))
+		m = mmap(NULL, (size_t)st.st_size, prot, MAP_SHARED, fd, 0);
+	close(fd);
+	if (m == MAP_FAILED)
+		return NULL;
+	*ret_bytes = (size_t)st.st_size;
+	if (m->magic != GVM_MONITOR_MAGIC || (pid_t)m->pid != pid ||
+	    !m->shards_nr || m->shards_nr > GVM_MONITOR_SHARDS ||
+	    *ret_bytes < sizeof(*m) + m->shards_nr * sizeof(m->stats[0])) {
+		munmap(m, *ret_bytes);
+		return NULL;
+	}
+	return m;
+}
+
+/* Is it the process that wrote the file, and not a later one of its pid? */
+static bool is_alive(const struct gvm_monitor *m)
+{
+	unsigned long long start = 0;
+	char path[64], text[512];
+	const char *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", m->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	/* After the name: state is field 3, the start time field 22. */
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		start = strtoull(at + 1, NULL, 10);
+	return !m->start_time || start == m->start_time;
+}
+
+int gvm_pids(pid_t *ret_pids, int max)
+{
+	char path[256];
+	struct dirent *e;
+	int nr = 0;
+	DIR *dir;
+
+	gvm_monitor_path(path, sizeof(path), 0);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((e = readdir(dir))) {
+		char *end;
+		long pid = strtol(e->d_name, &end, 10);
+		struct gvm_monitor *m;
+		size_t bytes;
+		int err;
+
+		if (*end || pid <= 0)
+			continue;
+		m = map_file((pid_t)pid, PROT_READ, &bytes, &err);
+		if (!m)
+			continue;
+		if (is_alive(m)) {
+			if (nr < max)
+				ret_pids[nr] = (pid_t)pid;
+			nr++;
+		}
+		munmap(m, bytes);
+	}
+	closedir(dir);
+	return nr;
+}
+
+static void add_server(struct gvm_stats_server *to,
+		       const struct gvm_stats_server *from)
+{
+	to->pages_read += from->pages_read;
+	to->pages_written += from->pages_written;
+	to->bytes_in += from->bytes_in;
+	to->bytes_out += from->bytes_out;
+	to->reconnects += from->reconnects;
+}
+
+/* Shards count alone; the process is their sum. */
+static void add_shard(struct gvm_stats *to, const struct gvm_stats *from)
+{
+	uint64_t *a = &to->local_bytes;
+	const uint64_t *b = &from->local_bytes;
+	/* Everything from local_bytes up to cpu_ns is a sum. */
+	const size_t nr = (offsetof(struct gvm_stats, servers_nr) -
+			   offsetof(struct gvm_stats, local_bytes)) / 8;
+
+	for (size_t i = 0; i < nr; i++)
+		a[i] += b[i];
+	for (int i = 0; i < GVM_STATS_HIST; i++) {
+		to->latency_remote.n[i] += from->latency_remote.n[i];
+		to->latency_local.n[i] += from->latency_local.n[i];
+	}
+	for (int i = 0; i < GVM_STATS_SERVERS; i++)
+		add_server(&to->server[i], &from->server[i]);
+}
+
+int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats)
+{
+	struct gvm_monitor *m;
+	size_t bytes;
+	int err;
+
+	m = map_file(pid, PROT_READ, &bytes, &err);
+	if (!m)
+		return err;
+	*ret_stats = m->stats[0];
+	for (uint32_t i = 1; i < m->shards_nr; i++)
+		add_shard(ret_stats, &m->stats[i]);
+	munmap(m, bytes);
+	return 0;
+}
+
+int gvm_set_local_of(pid_t pid, uint64_t local_bytes)
+{
+	struct gvm_monitor *m;
+	size_t bytes;
+	int err;
+
+	if (local_bytes < (1u << 20))
+		return -EINVAL;
+	m = map_file(pid, PROT_READ | PROT_WRITE, &bytes, &err);
+	if (!m)
+		return err;
+	err = is_alive(m) ? 0 : -ESRCH;
+	if (!err)
+		__atomic_store_n(&m->wanted_bytes, local_bytes,
+				 __ATOMIC_RELEASE);
+	munmap(m, bytes);
+	return err;
+}
+
+int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
+		  uint8_t ret_token[16])
+{
+	struct gvm_monitor *m;
+	size_t bytes;
+	int err;
+
+	m = map_file(pid, PROT_READ, &bytes, &err);
+	if (!m)
+		return err;
+	err = shard < m->shards_nr;
+	if (err) {
+		memcpy(ret_region, m->region[shard], 16);
+		memcpy(ret_token, m->token[shard], 16);
+	}
+	munmap(m, bytes);
+	return err;
+}
+
+int gvm_monitor_forget(pid_t pid)
+{
+	char path[256];
+
+	gvm_monitor_path(path, sizeof(path), pid);
+	return unlink(path) ? -errno : 0;
+}
+
+uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,
+			      unsigned permille)
+{
+	return gvm_hist_percentile((const struct gvm_hist *)hist, permille);
+}
