@@ -64,7 +64,8 @@ void gvm_cache_insert(struct gvm_cache *c, struct gvm_chunk *chunk, u32 idx,
 
 	if (gvm_bug_on(idx >= GVM_CHUNK_PAGES || why >= GVM_CACHE_WHY_NR))
 		return;
-	if (!chunk->resident || place(c, gen) < place(c, chunk->gen_oldest))
+	/* Never older than what is there: only a first page sets the hint. */
+	if (!chunk->resident)
 		chunk->gen_oldest = gen;
 	chunk->gen[idx] = gen;
 	chunk->resident++;
@@ -158,6 +159,9 @@ u32 gvm_cache_victims(struct gvm_cache *c, struct gvm_chunk *const *chunks,
 	};
 
 	skip_empty(c);
+	/* Once round at most: a page must not be chosen twice. */
+	if (chunks_max > chunks_nr)
+		chunks_max = (u32)chunks_nr;
 	for (u32 i = 0; i < chunks_max && c->resident; i++) {
 		struct gvm_chunk *chunk;
 

@@ -166,9 +166,11 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 			/* mprotect() made the mappings differ. */
 			return i + copy_run(s, chunk, first + i, 1, range);
 		default:
-			gvm_fatal(s->gvm, "the page at 0x%llx was dropped by a system call that giantvm did not see; stopping %s",
+			gvm_fatal(s->gvm, "the %s page at 0x%llx cannot be taken away (result %u): was it dropped by a system call that giantvm did not see? stopping %s",
+				  gvm_page_state_name(chunk->state[first + i]),
 				  (unsigned long long)
-				  gvm_page_va(chunk, first + i), s->gvm->name);
+				  gvm_page_va(chunk, first + i), fill,
+				  s->gvm->name);
 		}
 	}
 	return i;
@@ -284,7 +286,7 @@ bool gvm_evict_work(struct gvm_shard *s)
 	bool progress = false;
 	u64 lag = s->staging_target / 2;
 
-	if (free >= s->high || !s->cache.resident + st->present)
+	if (free >= s->high || !(s->cache.resident + st->present))
 		return false;
 	if (s->evicting)
 		return false;

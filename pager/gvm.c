@@ -575,6 +575,6 @@ int gvm_move(struct gvm *g, void *from, uint64_t from_len, void *to,
 
 int gvm_stats(struct gvm *g, struct gvm_stats *ret_stats)
 {
-	(void)g;
-	return gvm_stats_of((pid_t)gvm_sys(SYS_getpid), ret_stats);
+	gvm_stats_sum(g->monitor, ret_stats);
+	return 0;
 }

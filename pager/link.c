@@ -452,8 +452,10 @@ void gvm_links_fini(struct gvm_shard *s, bool drop)
 	for (u32 i = 0; i < s->gvm->servers_nr; i++) {
 		struct gvm_link *link = &s->links[i];
 
-		if (drop && gvm_link_up(s, (u16)i))
+		if (drop && gvm_link_up(s, (u16)i)) {
+			close_lane(&link->lane[1]);
 			say_goodbye(s, link);
+		}
 		for (u8 lane = 0; lane < GVM_LANES; lane++) {
 			close_lane(&link->lane[lane]);
 			gvm_mem_unmap(link->lane[lane].conn.rx,

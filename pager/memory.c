@@ -137,7 +137,8 @@ int gvm_do_unregister(struct gvm_shard *s, u64 start, u64 end)
 {
 	struct gvm_range r;
 
-	while (gvm_ranges_first(&s->gvm->ranges, start, end, &r)) {
+	while (start < end &&
+	       gvm_ranges_first(&s->gvm->ranges, start, end, &r)) {
 		u64 from = r.start > start ? r.start : start;
 		u64 to = r.end < end ? r.end : end;
 
@@ -157,7 +158,8 @@ int gvm_do_discard(struct gvm_shard *s, u64 start, u64 end)
 	struct gvm_range r;
 	long err = 0;
 
-	while (!err && gvm_ranges_first(&s->gvm->ranges, start, end, &r)) {
+	while (!err && start < end &&
+	       gvm_ranges_first(&s->gvm->ranges, start, end, &r)) {
 		u64 from = r.start > start ? r.start : start;
 		u64 to = r.end < end ? r.end : end;
 

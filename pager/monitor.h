@@ -39,6 +39,8 @@ bool gvm_monitor_path(char *buf, size_t size, pid_t pid);
  */
 int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
 		  uint8_t ret_token[16]);
+/* The process is the sum of its shards. */
+void gvm_stats_sum(const struct gvm_monitor *m, struct gvm_stats *ret_stats);
 /* Take away the file of a process that is no more. */
 int gvm_monitor_forget(pid_t pid);
 

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "engine.h"
 #include "mem.h"

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 
 #include "sys.h"
 #include "uffd.h"

@@ -60,7 +60,7 @@ static struct gvm_monitor *map_file(pid_t pid, int prot, size_t *ret_bytes,
 static bool is_alive(const struct gvm_monitor *m)
 {
 	unsigned long long start = 0;
-	char path[64], text[512];
+	char path[32], text[384];
 	const char *at;
 	ssize_t n;
 	int fd;
@@ -146,6 +146,13 @@ static void add_shard(struct gvm_stats *to, const struct gvm_stats *from)
 		add_server(&to->server[i], &from->server[i]);
 }
 
+void gvm_stats_sum(const struct gvm_monitor *m, struct gvm_stats *ret_stats)
+{
+	*ret_stats = m->stats[0];
+	for (uint32_t i = 1; i < m->shards_nr; i++)
+		add_shard(ret_stats, &m->stats[i]);
+}
+
 int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats)
 {
 	struct gvm_monitor *m;
@@ -155,9 +162,7 @@ int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats)
 	m = map_file(pid, PROT_READ, &bytes, &err);
 	if (!m)
 		return err;
-	*ret_stats = m->stats[0];
-	for (uint32_t i = 1; i < m->shards_nr; i++)
-		add_shard(ret_stats, &m->stats[i]);
+	gvm_stats_sum(m, ret_stats);
 	munmap(m, bytes);
 	return 0;
 }
