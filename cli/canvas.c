@@ -34,7 +34,7 @@ unsigned gvm_canvas_put(struct gvm_canvas *c, unsigned row, unsigned col,
 void gvm_canvas_paint(struct gvm_canvas *c, unsigned row, enum gvm_style style)
 {
 	if (row < c->rows)
-		memset(c->style[row], style, c->cols);
+		memset(c->style[row], (int)style, c->cols);
 }
 
 void gvm_canvas_bar(struct gvm_canvas *c, unsigned row, unsigned col,
