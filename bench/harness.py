@@ -7,6 +7,7 @@ the ratio must be.  Nothing here knows what is measured.
 """
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -85,6 +86,8 @@ class Bench:
                                 text=True, check=False).stdout
         if not re.search(rf"^  {name}\b", listed, re.MULTILINE):
             raise Skip(f"this giantvm has no command '{name}'")
+        if name == "run" and not self.attach():
+            raise Skip("libgiantvm-attach.so is not built")
         return [self.giantvm, name]
 
     def program(self, name, *args, prefix=(), timeout=600, env=None):
@@ -103,6 +106,13 @@ class Bench:
         result = json.loads(lines[-1])
         self.raw.append({"command": words, "result": result})
         return result
+
+    def attach(self):
+        """The preload library: built, or installed with giantvm."""
+        prefix = os.path.dirname(os.path.dirname(self.giantvm))
+        return (glob.glob(self.build + "/attach/libgiantvm-attach.so")
+                or glob.glob(prefix + "/lib*/**/libgiantvm-attach.so",
+                             recursive=True))
 
     @contextlib.contextmanager
     def server(self, memory="4G", cpus=None):

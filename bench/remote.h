@@ -30,7 +30,7 @@ static inline u64 remote_word(u64 page)
 	return (page + 1) * 0x9e3779b97f4a7c15ull;
 }
 
-/* Wait until nothing is queued for the servers; exits after a minute. */
+/* Wait until nothing more is written back; exits after a minute. */
 void remote_settle(const struct remote *r);
 
 /* Is this page mapped here?  Asks the kernel, touches nothing. */
