@@ -61,6 +61,17 @@ static u64 start_time(void)
 	return value;
 }
 
+/* `giantvm run` leaves its pid, so that it knows which files are of its run. */
+static u64 supervisor(void)
+{
+	const char *text = getenv("GIANTVM_SUPERVISOR");
+	u64 pid = 0;
+
+	for (; text && *text >= '0' && *text <= '9'; text++)
+		pid = pid * 10 + (u64)(*text - '0');
+	return pid;
+}
+
 static long open_file(u64 bytes)
 {
 	char path[256];
@@ -116,6 +127,7 @@ int gvm_monitor_open(struct gvm *g)
 	g->monitor->pid = (u32)gvm_sys(SYS_getpid);
 	g->monitor->shards_nr = g->shards_nr;
 	g->monitor->start_time = start_time();
+	g->monitor->supervisor = supervisor();
 	put_servers(g);
 	for (u32 i = 0; i < g->shards_nr; i++) {
 		struct gvm_stats *st = &g->monitor->stats[i];

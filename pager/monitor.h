@@ -11,7 +11,7 @@
 #include "../include/giantvm/giantvm.h"
 #include "gvm_port.h"
 
-#define GVM_MONITOR_MAGIC	0x314e4f4d4d5647ull
+#define GVM_MONITOR_MAGIC	0x324e4f4d4d5647ull	/* of this layout */
 #define GVM_MONITOR_SHARDS	16u
 
 struct gvm_monitor {
@@ -20,10 +20,11 @@ struct gvm_monitor {
 	u32	shards_nr;
 	u64	start_time;	/* of the process, /proc/PID/stat field 22 */
 	u64	wanted_bytes;	/* written by a watcher: new local limit */
+	u64	supervisor;	/* pid of its `giantvm run`; 0: none */
 	u8	region[GVM_MONITOR_SHARDS][16];
 	u8	token[GVM_MONITOR_SHARDS][16];
 	u8	servers[2048];	/* addresses, comma separated, cut to fit */
-	u8	reserved[1504];
+	u8	reserved[1496];
 	struct gvm_stats stats[];	/* one per shard */
 };
 
@@ -32,16 +33,7 @@ static_assert(offsetof(struct gvm_monitor, stats) == 4096, "file layout");
 /* "<runtime dir>" or "<runtime dir>/<pid>" into buf; false: too long. */
 bool gvm_monitor_path(char *buf, size_t size, pid_t pid);
 
-/*
- * Region and token of a shard of a process, also a dead one whose file is
- * still there: for whoever has to clean up after it.  1, 0: no such shard, or
- * -errno.
- */
-int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
-		  uint8_t ret_token[16]);
 /* The process is the sum of its shards. */
 void gvm_stats_sum(const struct gvm_monitor *m, struct gvm_stats *ret_stats);
-/* Take away the file of a process that is no more. */
-int gvm_monitor_forget(pid_t pid);
 
 #endif

@@ -18,6 +18,7 @@
 #include "hist.h"
 #include "limits.h"
 #include "monitor.h"
+#include "watch.h"
 
 static_assert(sizeof(struct gvm_hist) == sizeof(struct gvm_stats_hist),
 	      "the public histogram is the core's");
@@ -83,7 +84,7 @@ static bool is_alive(const struct gvm_monitor *m)
 	return !m->start_time || start == m->start_time;
 }
 
-int gvm_pids(pid_t *ret_pids, int max)
+static int list_pids(pid_t *ret_pids, int max, bool alive)
 {
 	char path[256];
 	struct dirent *e;
@@ -106,7 +107,7 @@ int gvm_pids(pid_t *ret_pids, int max)
 		m = map_file((pid_t)pid, PROT_READ, &bytes, &err);
 		if (!m)
 			continue;
-		if (is_alive(m)) {
+		if (is_alive(m) == alive) {
 			if (nr < max)
 				ret_pids[nr] = (pid_t)pid;
 			nr++;
@@ -115,6 +116,16 @@ int gvm_pids(pid_t *ret_pids, int max)
 	}
 	closedir(dir);
 	return nr;
+}
+
+int gvm_pids(pid_t *ret_pids, int max)
+{
+	return list_pids(ret_pids, max, true);
+}
+
+int gvm_dead_pids(pid_t *ret_pids, int max)
+{
+	return list_pids(ret_pids, max, false);
 }
 
 static void add_server(struct gvm_stats_server *to,
@@ -186,8 +197,7 @@ int gvm_set_local_of(pid_t pid, uint64_t local_bytes)
 	return err;
 }
 
-int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
-		  uint8_t ret_token[16])
+int gvm_remains_of(pid_t pid, struct gvm_remains *r)
 {
 	struct gvm_monitor *m;
 	size_t bytes;
@@ -196,16 +206,20 @@ int gvm_region_of(pid_t pid, unsigned shard, uint8_t ret_region[16],
 	m = map_file(pid, PROT_READ, &bytes, &err);
 	if (!m)
 		return err;
-	err = shard < m->shards_nr;
-	if (err) {
-		memcpy(ret_region, m->region[shard], 16);
-		memcpy(ret_token, m->token[shard], 16);
-	}
+	static_assert(sizeof(r->region) == sizeof(m->region), "all of them");
+	static_assert(sizeof(r->servers) == sizeof(m->servers), "all of it");
+	r->pid = pid;
+	r->supervisor = (pid_t)m->supervisor;
+	r->regions_nr = m->shards_nr;
+	memcpy(r->region, m->region, sizeof(r->region));
+	memcpy(r->token, m->token, sizeof(r->token));
+	memcpy(r->servers, m->servers, sizeof(r->servers));
+	r->servers[sizeof(r->servers) - 1] = '\0';
 	munmap(m, bytes);
-	return err;
+	return 0;
 }
 
-int gvm_monitor_forget(pid_t pid)
+int gvm_remains_forget(pid_t pid)
 {
 	char path[256];
 
