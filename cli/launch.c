@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "find.h"
 #include "program.h"
@@ -131,6 +132,7 @@ bool gvm_launch_prepare(const struct gvm_run *run,
 	if (!set_preload(run, program))
 		return false;
 	set_text("GIANTVM_SERVERS", run->servers);
+	set_number("GIANTVM_SUPERVISOR", getpid());
 	set_number("GIANTVM_LOCAL", (int64_t)run->local_bytes);
 	set_number("GIANTVM_PREFETCH", run->prefetch_pages);
 	set_number("GIANTVM_MIN_MAP", run->min_map_bytes);

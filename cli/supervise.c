@@ -17,10 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "remains.h"
 #include "run.h"
 #include "text.h"
 
@@ -37,6 +39,7 @@ struct supervisor {
 	pid_t			server;		/* 0: none, or it has ended */
 	int			status;		/* of the program */
 	bool			said_waiting;
+	struct gvm_tally	tally;
 };
 
 static int exit_status(int wait_status)
@@ -94,8 +97,13 @@ static void pass_on(const struct supervisor *s, const siginfo_t *info)
 		kill(s->program, info->si_signo);
 }
 
-static void note_end(struct supervisor *s, pid_t pid, int wait_status)
+static void note_end(struct supervisor *s, pid_t pid, int wait_status,
+		     const struct rusage *usage)
 {
+	uint64_t peak_bytes = (uint64_t)usage->ru_maxrss << 10;
+
+	if (pid != s->server && peak_bytes > s->tally.peak_bytes)
+		s->tally.peak_bytes = peak_bytes;
 	if (pid == s->program) {
 		s->program = 0;
 		s->status = exit_status(wait_status);
@@ -109,11 +117,12 @@ static void note_end(struct supervisor *s, pid_t pid, int wait_status)
 /* Collect who has ended.  False: nobody but the server is left. */
 static bool reap(struct supervisor *s)
 {
+	struct rusage usage;
 	int wait_status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0)
-		note_end(s, pid, wait_status);
+	while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0)
+		note_end(s, pid, wait_status, &usage);
 	if (pid < 0)
 		return false;	/* ECHILD */
 	return s->program || !s->server || signal_rest(s, 0) > 0;
@@ -138,6 +147,8 @@ static void watch(struct supervisor *s, const sigset_t *signals)
 	while (reap(s)) {
 		int sig = sigtimedwait(signals, &info, &second);
 
+		/* Its grandchildren end without a signal to us. */
+		gvm_remains_clear(&s->tally, s->run->servers);
 		if (sig < 0 && errno == EAGAIN)
 			say_waiting(s);
 		else if (sig > 0 && sig != SIGCHLD)
@@ -167,5 +178,8 @@ int gvm_supervise(const struct gvm_run *run, pid_t server_pid)
 	if (!s.program)
 		execute(run, &before);
 	watch(&s, &signals);
+	gvm_remains_clear(&s.tally, run->servers);
+	if (!run->quiet)
+		gvm_tally_print(&s.tally, run->argv[0]);
 	return s.status;
 }

@@ -14,6 +14,8 @@
 
 #include <giantvm/giantvm.h>
 
+#include "pager/watch.h"
+
 #define PID_FIRST	1000
 #define PIDS_MAX	5000
 
@@ -111,6 +113,27 @@ int gvm_set_local_of(pid_t pid, uint64_t local_bytes)
 
 	(void)local_bytes;
 	return gvm_stats_of(pid, &s);
+}
+
+/* Nobody of them has died. */
+int gvm_dead_pids(pid_t *ret_pids, int max)
+{
+	(void)ret_pids;
+	(void)max;
+	return 0;
+}
+
+int gvm_remains_of(pid_t pid, struct gvm_remains *ret_remains)
+{
+	(void)pid;
+	(void)ret_remains;
+	return -ESRCH;
+}
+
+int gvm_remains_forget(pid_t pid)
+{
+	(void)pid;
+	return -ESRCH;
 }
 
 uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,

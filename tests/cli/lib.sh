@@ -4,7 +4,13 @@
 # run shows everything that is wrong, and ends with `finish`.
 failed=0
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+server=
+trap clean_up EXIT
+
+clean_up() {
+	[ -n "$server" ] && kill "$server" 2> /dev/null
+	rm -rf "$dir"
+}
 
 fail() {
 	echo "FAIL: $*"
@@ -44,4 +50,15 @@ wait_for() {
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.05
 	done
+}
+
+# A memory server of $giantvm on a free port: $server is its pid, $port where.
+start_server() {
+	mkfifo "$dir/ready"
+	"$giantvm" serve --listen 127.0.0.1:0 --memory 8G "$@" --ready-fd 3 \
+		3> "$dir/ready" > "$dir/server.log" 2>&1 &
+	server=$!
+	read -r port < "$dir/ready"
+	rm "$dir/ready"
+	[ -n "$port" ] || fail "no server: $(cat "$dir/server.log")"
 }
