@@ -54,7 +54,7 @@ static bool port_ok(const char *port)
 	return true;
 }
 
-static bool is_loopback(const struct sockaddr *sa)
+bool gvm_is_loopback(const struct sockaddr *sa)
 {
 	const struct sockaddr_in *in = (const void *)sa;
 	const struct sockaddr_in6 *in6 = (const void *)sa;
@@ -133,7 +133,7 @@ int gvm_listen(const char *where, bool insecure, char *ret_address,
 			 where);
 		return -EINVAL;
 	}
-	if (!insecure && !is_loopback(ai->ai_addr)) {
+	if (!insecure && !gvm_is_loopback(ai->ai_addr)) {
 		snprintf(why, why_len, "--listen %s: there is no authentication yet, so whoever reaches this address could read the memory; use a loopback address and a tunnel, or --insecure on a network you trust",
 			 where);
 		fd = -EPERM;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /*
  * Listen on "ADDR:PORT", "[ADDR6]:PORT" or "localhost:PORT".  Other than
@@ -15,5 +16,7 @@
 int gvm_listen(const char *where, bool insecure, char *ret_address,
 	       size_t address_len, uint16_t *ret_port, char *why,
 	       size_t why_len);
+
+bool gvm_is_loopback(const struct sockaddr *sa);
 
 #endif

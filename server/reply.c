@@ -4,7 +4,15 @@
 
 #include "reply.h"
 
-#define POOL_MAX	64u
+static const struct {
+	u32	pages;
+	u32	head;
+	u32	keep;		/* free ones that a pool keeps: half a megabyte */
+} sizes[GVM_REPLY_SIZE_NR] = {
+	[GVM_REPLY_SMALL] = { GVM_REPLY_SMALL_PAGES, GVM_REPLY_SMALL_HEAD,
+			      1024 },
+	[GVM_REPLY_LARGE] = { GVM_BATCH_PAGES_MAX, GVM_REPLY_LARGE_HEAD, 64 },
+};
 
 void gvm_out_init(struct gvm_out *o, struct gvm_reply_pool *pool,
 		  struct gvm_frames *frames)
@@ -13,38 +21,51 @@ void gvm_out_init(struct gvm_out *o, struct gvm_reply_pool *pool,
 	o->last = &o->first;
 }
 
-static struct gvm_reply *reply_take(struct gvm_reply_pool *pool)
+static struct gvm_reply *reply_take(struct gvm_reply_pool *pool,
+				    enum gvm_reply_size size)
 {
-	struct gvm_reply *reply = pool->free;
+	struct gvm_reply *reply = pool->free[size];
 
+	if (reply) {
+		pool->free[size] = reply->next;
+		pool->free_nr[size]--;
+		return reply;
+	}
+	reply = malloc(sizeof(*reply) + sizes[size].head +
+		       sizes[size].pages * sizeof(u32));
 	if (!reply)
-		return malloc(sizeof(*reply));
-	pool->free = reply->next;
-	pool->free_nr--;
+		return NULL;
+	reply->size = size;
+	reply->head_room = sizes[size].head;
+	reply->frames = (u32 *)(void *)(reply->head + sizes[size].head);
 	return reply;
 }
 
 static void reply_return(struct gvm_reply_pool *pool, struct gvm_reply *reply)
 {
-	if (pool->free_nr == POOL_MAX) {
+	if (pool->free_nr[reply->size] == sizes[reply->size].keep) {
 		free(reply);
 		return;
 	}
-	reply->next = pool->free;
-	pool->free = reply;
-	pool->free_nr++;
+	reply->next = pool->free[reply->size];
+	pool->free[reply->size] = reply;
+	pool->free_nr[reply->size]++;
 }
 
 void gvm_reply_pool_free(struct gvm_reply_pool *pool)
 {
-	while (pool->free)
-		free(reply_take(pool));
+	for (u32 size = 0; size < GVM_REPLY_SIZE_NR; size++) {
+		while (pool->free[size])
+			free(reply_take(pool, size));
+	}
 }
 
-struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 head_bytes)
+struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 pages, u32 head_bytes)
 {
-	struct gvm_reply *reply = reply_take(o->pool);
+	struct gvm_reply *reply;
 
+	reply = reply_take(o->pool, pages <= GVM_REPLY_SMALL_PAGES ?
+			   GVM_REPLY_SMALL : GVM_REPLY_LARGE);
 	if (!reply)
 		return NULL;
 	reply->next = NULL;
@@ -69,8 +90,8 @@ void *gvm_out_small(struct gvm_out *o, u32 bytes)
 				     offsetof(struct gvm_reply, next)) : NULL;
 
 	if (!reply || reply->frames_nr ||
-	    reply->head_bytes + bytes > sizeof(reply->head)) {
-		reply = gvm_out_data(o, bytes);
+	    reply->head_bytes + bytes > reply->head_room) {
+		reply = gvm_out_data(o, 0, bytes);
 		return reply ? reply->head : NULL;
 	}
 	reply->head_bytes += bytes;

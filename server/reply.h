@@ -2,7 +2,7 @@
 /*
  * What waits to be sent on one connection.  Bytes of pages are never copied:
  * a reply holds references to their frames until the socket has taken them,
- * so a slow reader costs 6 KiB for each 2 MiB that wait for it.
+ * so a slow reader costs 6 KiB for each 2 MiB that waits for it.
  */
 #ifndef GVM_SERVER_REPLY_H
 #define GVM_SERVER_REPLY_H
@@ -12,24 +12,40 @@
 #include "core/codec.h"
 #include "store.h"
 
-/* Header and descriptors of the largest DATA. */
-#define GVM_REPLY_HEAD_MAX \
-	(sizeof(struct gvm_msg) + sizeof(struct gvm_batch) + \
-	 GVM_BATCH_PAGES_MAX * sizeof(struct gvm_data_desc))
+/*
+ * Two sizes: nearly all replies are a page or an acknowledgement, and a small
+ * one stays in the cache.
+ */
+enum gvm_reply_size {
+	GVM_REPLY_SMALL,
+	GVM_REPLY_LARGE,
+	GVM_REPLY_SIZE_NR
+};
+
+#define GVM_REPLY_SMALL_PAGES	16u
+#define GVM_REPLY_SMALL_HEAD	320u	/* an ERROR fits too */
+#define GVM_REPLY_LARGE_HEAD \
+	((u32)(sizeof(struct gvm_msg) + sizeof(struct gvm_batch) + \
+	       GVM_BATCH_PAGES_MAX * sizeof(struct gvm_data_desc)))
 
 struct gvm_reply {
 	struct gvm_reply *next;
+	enum gvm_reply_size size;
 	u32	head_bytes;
+	u32	head_room;
 	u32	frames_nr;
 	u32	sent;		/* bytes the socket has taken */
-	u32	frames[GVM_BATCH_PAGES_MAX];
-	u8	head[GVM_REPLY_HEAD_MAX];
+	u32	*frames;	/* behind the head */
+	u8	head[];
 };
+
+static_assert(sizeof(struct gvm_msg) + sizeof(struct gvm_error) <=
+	      GVM_REPLY_SMALL_HEAD, "an ERROR fits a small reply");
 
 /* Replies that are not in use; one pool a thread, never locked. */
 struct gvm_reply_pool {
-	struct gvm_reply *free;
-	u32	free_nr;
+	struct gvm_reply *free[GVM_REPLY_SIZE_NR];
+	u32	free_nr[GVM_REPLY_SIZE_NR];
 };
 
 struct gvm_out {
@@ -50,8 +66,11 @@ void gvm_out_drop(struct gvm_out *o);
  * memory.  Small ones share a reply.
  */
 void *gvm_out_small(struct gvm_out *o, u32 bytes);
-/* A reply of its own with head_bytes and frames_nr = 0; then gvm_out_done(). */
-struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 head_bytes);
+/*
+ * A reply of its own for up to so many pages, with frames_nr = 0; the caller
+ * fills in head_bytes of head and the frames, and calls gvm_out_done().
+ */
+struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 pages, u32 head_bytes);
 /* frames[] is filled: account for them. */
 void gvm_out_done(struct gvm_out *o, struct gvm_reply *reply);
 

@@ -47,8 +47,12 @@ void gvm_server_log(struct gvm_server *server, const char *format, ...)
 	server->log(line, server->log_arg);
 }
 
-/* A client whose machine is gone must not hold its lease for ever. */
-static void set_options(int fd)
+/*
+ * A client whose machine is gone must not hold its lease for ever.  And on
+ * loopback there is no congestion to control: pacing (BBR) would only cost a
+ * third of the throughput.
+ */
+static void set_options(int fd, const struct sockaddr *peer)
 {
 	static const int idle_s = 20, every_s = 5, tries = 4, on = 1;
 
@@ -57,6 +61,9 @@ static void set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
+	if (gvm_is_loopback(peer))
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno",
+			   sizeof("reno") - 1);
 }
 
 /* Sent as is: there is nothing to serve this connection with. */
@@ -73,7 +80,8 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void deal_out(struct gvm_server *server, int fd)
+static void deal_out(struct gvm_server *server, int fd,
+		     const struct sockaddr *peer)
 {
 	struct gvm_worker *w = &server->workers[server->next_worker++ %
 						server->workers_nr];
@@ -82,7 +90,7 @@ static void deal_out(struct gvm_server *server, int fd)
 	};
 	struct gvm_link *k;
 
-	set_options(fd);
+	set_options(fd, peer);
 	k = gvm_link_open(w, fd);
 	if (!k) {
 		turn_away(fd);
@@ -121,11 +129,13 @@ static bool make_way(struct gvm_server *server)
 
 void gvm_server_accept(struct gvm_server *server)
 {
+	struct sockaddr_storage peer;
 	u64 connections;
 
 	for (int i = 0; i < 64; i++) {
-		int fd = accept4(server->listener, NULL, NULL,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		socklen_t len = sizeof(peer);
+		int fd = accept4(server->listener, (struct sockaddr *)&peer,
+				 &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
 			if ((errno == EMFILE || errno == ENFILE) &&
@@ -138,7 +148,7 @@ void gvm_server_accept(struct gvm_server *server)
 		if (connections >= GVM_CONNECTIONS_MAX)
 			turn_away(fd);
 		else
-			deal_out(server, fd);
+			deal_out(server, fd, (struct sockaddr *)&peer);
 	}
 }
 

@@ -221,7 +221,8 @@ static enum gvm_session_next on_read(const struct request *q)
 	err = read_runs(q, refs, &nr);
 	if (err)
 		return fail_store(q, err);
-	to = gvm_out_data(q->out, HEAD_BYTES + gvm_codec_data_head_bytes(nr));
+	to = gvm_out_data(q->out, nr,
+			  HEAD_BYTES + gvm_codec_data_head_bytes(nr));
 	if (!to) {
 		for (u32 i = 0; i < nr; i++) {
 			if (refs[i].frame)
