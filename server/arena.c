@@ -21,14 +21,15 @@ static u64 round_up(u64 v, u64 to)
 }
 
 /*
- * Beside the frames of pages there are frames of leaves: one for 512 pages of
- * dense memory, as many again so that a full server can still take a copied
- * region apart, and a few for sparse ones.
+ * Beside the frames of as many pages as may be stored there are some more: for
+ * leaves (one for 512 pages of dense memory), and for pages that were replaced
+ * but are still being sent, so that a full server can still be written to.
+ * They take memory only when they are used.
  */
 static void plan(struct gvm_arena *a, u64 pages_max)
 {
 	a->pages_max = pages_max;
-	a->frames_nr = (u32)(1 + pages_max + 2 * (pages_max / 512) + 1024);
+	a->frames_nr = (u32)(1 + pages_max + pages_max / 64 + 4096);
 	a->leaves_max = a->frames_nr;
 }
 

@@ -123,11 +123,8 @@ static int warm_top(struct gvm_frames *f)
 }
 
 /* Called with f->lock held. */
-static bool enough(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n)
+static bool enough(struct gvm_frames *f, u32 n)
 {
-	if (kind == GVM_FRAME_DATA &&
-	    f->used[GVM_FRAME_DATA] + n > f->arena->pages_max)
-		return false;
 	while (f->warm_nr < n) {
 		if (warm_group(f) && f->warm_nr < n && warm_top(f))
 			return false;
@@ -141,7 +138,7 @@ int gvm_frames_take(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
 	if (!n)
 		return 0;
 	pthread_mutex_lock(&f->lock);
-	if (!enough(f, kind, n)) {
+	if (!enough(f, n)) {
 		int err = f->owed ? -EAGAIN : -ENOSPC;
 
 		pthread_mutex_unlock(&f->lock);
@@ -153,7 +150,8 @@ int gvm_frames_take(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
 		__atomic_store_n(&f->refs[frame], 1, __ATOMIC_RELAXED);
 		ret_frames[i] = frame;
 	}
-	f->used[kind] += n;
+	if (kind == GVM_FRAME_NODE)
+		f->used[kind] += n;
 	pthread_mutex_unlock(&f->lock);
 	return 0;
 }
@@ -170,36 +168,80 @@ void gvm_frames_wait(struct gvm_frames *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-bool gvm_frames_drop(struct gvm_frames *f, u32 frame)
+int gvm_frames_charge(struct gvm_frames *f, u32 n)
 {
-	/* Release what we read of it; acquire what the others did. */
-	return !__atomic_sub_fetch(&f->refs[frame], 1, __ATOMIC_ACQ_REL);
+	int err = 0;
+
+	if (!n)
+		return 0;
+	pthread_mutex_lock(&f->lock);
+	if (f->used[GVM_FRAME_DATA] + n <= f->arena->pages_max)
+		f->used[GVM_FRAME_DATA] += n;
+	else
+		err = f->owed ? -EAGAIN : -ENOSPC;
+	pthread_mutex_unlock(&f->lock);
+	return err;
 }
 
-void gvm_frames_free(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
-		     const u32 *frames)
+void gvm_frames_recharge(struct gvm_frames *f, u32 n)
+{
+	if (!n)
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->used[GVM_FRAME_DATA] += n;
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* n frames without references, of which so many had a place of their own. */
+static void give_back(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
+		      const u32 *frames, u32 charged)
 {
 	if (!n)
 		return;
 	pthread_mutex_lock(&f->lock);
 	memcpy(f->warm + f->warm_nr, frames, n * sizeof(u32));
 	f->warm_nr += n;
-	f->used[kind] -= n;
+	f->used[kind] -= charged;
 	if (f->waiters)
 		pthread_cond_broadcast(&f->came);
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* Release what we read of it; acquire what the others did. */
+static u32 drop_one(struct gvm_frames *f, u32 frame)
+{
+	return __atomic_sub_fetch(&f->refs[frame], 1, __ATOMIC_ACQ_REL);
+}
+
 void gvm_frames_put(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
 		    u32 *frames)
 {
-	u32 last = 0;
+	u32 last = 0, charged = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		if (gvm_frames_drop(f, frames[i]))
-			frames[last++] = frames[i];
+		u32 refs = drop_one(f, frames[i]);
+
+		if (refs & ~GVM_FRAME_SUCCEEDED)
+			continue;
+		charged += !refs;
+		frames[last++] = frames[i];
 	}
-	gvm_frames_free(f, kind, last, frames);
+	give_back(f, kind, last, frames, charged);
+}
+
+void gvm_frames_untake(struct gvm_frames *f, u32 n, const u32 *frames)
+{
+	give_back(f, GVM_FRAME_DATA, n, frames, 0);
+}
+
+bool gvm_frames_drop(struct gvm_frames *f, u32 frame)
+{
+	return !drop_one(f, frame);
+}
+
+void gvm_frames_free_node(struct gvm_frames *f, u32 frame)
+{
+	give_back(f, GVM_FRAME_NODE, 1, &frame, 1);
 }
 
 void gvm_frames_adopt(struct gvm_frames *f, enum gvm_frame_kind kind, u32 frame)

@@ -15,6 +15,8 @@
 
 #define GVM_FRAMES_KEEP	4096u	/* 16 MiB: not worth giving back under load */
 
+#define GVM_FRAME_SUCCEEDED	(1u << 31)	/* bit of refs: not charged */
+
 enum gvm_frame_kind {
 	GVM_FRAME_DATA,		/* a page: counted against the capacity */
 	GVM_FRAME_NODE,		/* entries of 512 pages */
@@ -33,7 +35,7 @@ struct gvm_frames {
 	u16	*cold_nr;	/* of each group of 512 */
 	u32	groups_nr;
 	u32	group_hint;	/* no group below has a cold frame */
-	u32	used[GVM_FRAME_KIND_NR];
+	u32	used[GVM_FRAME_KIND_NR];	/* DATA: charged */
 	u32	top;		/* frames above were never used */
 	u32	owed;		/* jobs that will bring frames back */
 	u32	waiters;
@@ -45,26 +47,49 @@ void gvm_frames_exit(struct gvm_frames *f);
 /*
  * n frames with one reference each, and any content.  Else none and -ENOSPC,
  * or -EAGAIN while others are about to bring some back: let go of all locks,
- * wait, and try again.
+ * wait, and try again.  A frame for data does not count yet.
  */
 int gvm_frames_take(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
 		    u32 *ret_frames);
-
 void gvm_frames_wait(struct gvm_frames *f);
+
+/*
+ * n more pages are stored: -ENOSPC or -EAGAIN when that is more than the
+ * capacity.  A page that replaces another takes over its place instead
+ * (gvm_frames_succeed), or a full server could not even be overwritten.
+ */
+int gvm_frames_charge(struct gvm_frames *f, u32 n);
+/* The same when it is known to have been free a moment ago: cannot fail. */
+void gvm_frames_recharge(struct gvm_frames *f, u32 n);
+
+/* The frame's place has gone to another page; it will not be given back. */
+static inline void gvm_frames_succeed(struct gvm_frames *f, u32 frame)
+{
+	__atomic_or_fetch(&f->refs[frame], GVM_FRAME_SUCCEEDED,
+			  __ATOMIC_RELAXED);
+}
 
 static inline void gvm_frames_get(struct gvm_frames *f, u32 frame)
 {
 	__atomic_add_fetch(&f->refs[frame], 1, __ATOMIC_RELAXED);
 }
 
+/* References to the frame; acquires what was done before they were dropped. */
+static inline u32 gvm_frames_refs(const struct gvm_frames *f, u32 frame)
+{
+	return __atomic_load_n(&f->refs[frame], __ATOMIC_ACQUIRE) &
+	       ~GVM_FRAME_SUCCEEDED;
+}
+
 /* Drop one reference of each; those without any are free.  Clobbers frames. */
 void gvm_frames_put(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
 		    u32 *frames);
+/* Taken for data, but never charged and never shown to anybody. */
+void gvm_frames_untake(struct gvm_frames *f, u32 n, const u32 *frames);
 
-/* Drop one; true: it was the last, and the caller must free the frame. */
+/* Drop one of a node; true: it was the last, and the caller frees the frame. */
 bool gvm_frames_drop(struct gvm_frames *f, u32 frame);
-void gvm_frames_free(struct gvm_frames *f, enum gvm_frame_kind kind, u32 n,
-		     const u32 *frames);
+void gvm_frames_free_node(struct gvm_frames *f, u32 frame);
 
 /* At start: count a reference, then take everything without one as free. */
 void gvm_frames_adopt(struct gvm_frames *f, enum gvm_frame_kind kind,

@@ -125,7 +125,7 @@ static void leaf_put(struct gvm_store *s, u32 frame)
 			frames[nr++] = page;
 	}
 	gvm_frames_put(&s->frames, GVM_FRAME_DATA, nr, frames);
-	gvm_frames_free(&s->frames, GVM_FRAME_NODE, 1, &frame);
+	gvm_frames_free_node(&s->frames, frame);
 }
 
 void gvm_leaf_copy(struct gvm_store *s, struct gvm_region *r, u32 rec,

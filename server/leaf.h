@@ -45,8 +45,7 @@ static inline u64 *gvm_leaf_entries(const struct gvm_store *s, u32 rec)
 static inline bool gvm_leaf_shared(const struct gvm_store *s, u32 rec)
 {
 	/* Acquire: the other's copying ends before our changing begins. */
-	return __atomic_load_n(&s->frames.refs[gvm_leaf_frame(s, rec)],
-			       __ATOMIC_ACQUIRE) > 1;
+	return gvm_frames_refs(&s->frames, gvm_leaf_frame(s, rec)) > 1;
 }
 
 /* All of n, with room in the index, or -errno and none. */

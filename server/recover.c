@@ -69,6 +69,8 @@ static int adopt_pages(struct gvm_store *s, struct gvm_region *r, u32 rec,
 		s->live[rec]++;
 	}
 	r->pages += s->live[rec];
+	/* Which regions are copies of each other is not kept: any may be. */
+	r->copied = true;
 	return 0;
 }
 

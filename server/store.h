@@ -53,6 +53,7 @@ struct gvm_region {
 	u32	epoch;		/* 0: dropped, nobody's requests are good */
 	struct gvm_index index;
 	u64	pages;		/* atomic; entries in use */
+	bool	copied;		/* atomic; may share frames with another */
 };
 
 /* One page of a WRITE.  body NULL: zero page. */
