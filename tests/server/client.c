@@ -184,27 +184,42 @@ void client_join(struct client *c, u16 port, const struct client *other)
 	CHECK(c->epoch == other->epoch && c->region == other->region);
 }
 
-int client_send_write(struct client *c, u64 page, const void *bytes, u32 count)
+static int send_list(struct client *c, const u64 *pages,
+		     const void *const *bytes, u32 count)
 {
 	u32 head_bytes = gvm_codec_write_head_bytes(count);
-	u32 body_bytes = bytes ? count * GVM_PAGE_BYTES : 0;
-	u8 *payload = malloc(head_bytes + body_bytes);
+	u8 *payload = malloc(head_bytes + count * GVM_PAGE_BYTES);
+	u32 len = head_bytes;
 	int err;
 
 	CHECK(payload);
-	gvm_codec_put_batch(payload, count, body_bytes);
-	for (u32 i = 0; i < count; i++)
-		gvm_codec_put_write_desc(payload, i, page + i,
-			bytes ? GVM_TAG_RAW : GVM_TAG_ZERO,
-			bytes ? gvm_crc32c(0, (const u8 *)bytes +
-					   i * GVM_PAGE_BYTES,
-					   GVM_PAGE_BYTES) : 0);
-	if (bytes)
-		memcpy(payload + head_bytes, bytes, body_bytes);
-	err = client_request(c, GVM_MSG_WRITE, 0, payload,
-			     head_bytes + body_bytes);
+	for (u32 i = 0; i < count; i++) {
+		const void *b = bytes[i];
+
+		gvm_codec_put_write_desc(payload, i, pages[i],
+			b ? GVM_TAG_RAW : GVM_TAG_ZERO,
+			b ? gvm_crc32c(0, b, GVM_PAGE_BYTES) : 0);
+		if (!b)
+			continue;
+		memcpy(payload + len, b, GVM_PAGE_BYTES);
+		len += GVM_PAGE_BYTES;
+	}
+	gvm_codec_put_batch(payload, count, len - head_bytes);
+	err = client_request(c, GVM_MSG_WRITE, 0, payload, len);
 	free(payload);
 	return err;
+}
+
+int client_send_write(struct client *c, u64 page, const void *bytes, u32 count)
+{
+	const void *list[GVM_BATCH_PAGES_MAX];
+	u64 pages[GVM_BATCH_PAGES_MAX];
+
+	for (u32 i = 0; i < count; i++) {
+		pages[i] = page + i;
+		list[i] = bytes ? (const u8 *)bytes + i * GVM_PAGE_BYTES : NULL;
+	}
+	return send_list(c, pages, list, count);
 }
 
 static int written(struct client *c, u16 type)
@@ -223,6 +238,14 @@ static int written(struct client *c, u16 type)
 int client_write(struct client *c, u64 page, const void *bytes, u32 count)
 {
 	int err = client_send_write(c, page, bytes, count);
+
+	return err ? err : written(c, GVM_MSG_WRITTEN);
+}
+
+int client_write_list(struct client *c, const u64 *pages,
+		      const void *const *bytes, u32 count)
+{
+	int err = send_list(c, pages, bytes, count);
 
 	return err ? err : written(c, GVM_MSG_WRITTEN);
 }

@@ -39,6 +39,9 @@ void client_join(struct client *c, u16 port, const struct client *other);
 
 /* NULL: zero pages. */
 int client_write(struct client *c, u64 page, const void *bytes, u32 count);
+/* Page page[i] becomes bytes[i], or zero where that is NULL. */
+int client_write_list(struct client *c, const u64 *pages,
+		      const void *const *bytes, u32 count);
 /* CHECKs the CRC of what came. */
 int client_read(struct client *c, u64 page, void *bytes, u32 count);
 int client_trim(struct client *c, u64 page, u32 count);

@@ -52,6 +52,30 @@ static u32 run_length(u32 i, u32 max)
 	return n;
 }
 
+/*
+ * Pages anywhere, in any order, some zero, some named twice (the last one
+ * holds), so that leaves come and go in the middle of a message.
+ */
+static void scatter(struct client *c, u64 *versions, u32 round)
+{
+	static u8 bytes[64 * GVM_PAGE_BYTES] __attribute__((aligned(8)));
+	const void *list[64];
+	u64 pages[64];
+	u32 near = (u32)(next_random() % PAGES);
+
+	for (u32 k = 0; k < 64; k++) {
+		u32 i = k % 2 ? near : (u32)(next_random() % PAGES);
+		u64 version = next_random() % 2 ? round * 64 + k + 1 : 0;
+
+		pages[k] = place(i);
+		versions[i] = version;
+		list[k] = version ? bytes + k * GVM_PAGE_BYTES : NULL;
+		if (version)
+			stamp(bytes + k * GVM_PAGE_BYTES, place(i), version);
+	}
+	CHECK(!client_write_list(c, pages, list, 64));
+}
+
 static void change(struct client *c, u64 *versions, u32 round)
 {
 	static u8 bytes[512 * GVM_PAGE_BYTES] __attribute__((aligned(8)));
@@ -59,7 +83,10 @@ static void change(struct client *c, u64 *versions, u32 round)
 	u32 n = run_length(i, 1 + (u32)(next_random() % 512));
 	u64 version = 0;
 
-	switch (next_random() % 4) {
+	switch (next_random() % 5) {
+	case 4:
+		scatter(c, versions, round);
+		return;
 	case 0:
 		CHECK(!client_trim(c, place(i), n));
 		break;
