@@ -286,15 +286,18 @@ bool gvm_evict_work(struct gvm_shard *s)
 	bool progress = false;
 	u64 lag = s->staging_target / 2;
 
+	/* Start at the low mark and go on to the high one: batches are cheap. */
+	if (free < s->low)
+		s->making_room = 1;
 	if (free >= s->high || !(s->cache.resident + st->present))
-		return false;
-	if (s->evicting)
+		s->making_room = 0;
+	if (!s->making_room || s->evicting)
 		return false;
 	s->evicting = 1;
 	if (st->live - st->unsent < s->staging_target / 2 ||
 	    st->live < s->staging_target)
 		progress |= stage_some(s);
-	if (free < s->low)
+	if (free < s->low / 2)
 		lag = 0;
 	if (st->head - st->tail > lag)
 		gvm_staging_send(s, st->head - lag);

@@ -152,6 +152,7 @@ struct gvm_shard {
 	u32	events_nr;
 	u8	events_busy;
 	u8	evicting;
+	u8	making_room;		/* between the low and the high mark */
 
 	/* mailbox; others push (atomic), the thread takes all */
 	struct gvm_command *mail;
