@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +24,53 @@
 static_assert(sizeof(struct gvm_hist) == sizeof(struct gvm_stats_hist),
 	      "the public histogram is the core's");
 
+#define USERS_GLOB	"/run/user/*/giantvm"
+#define USERS_TMP_GLOB	"/tmp/giantvm-*"
+
+/* Root watches everybody, unless it was told where to look. */
+static bool watches_all(void)
+{
+	const char *dir = getenv("GIANTVM_RUNTIME");
+
+	return geteuid() == 0 && !(dir && *dir);
+}
+
+/* The i-th place where the file of pid may be; false: no more places. */
+static bool path_of(pid_t pid, unsigned i, char *buf, size_t size)
+{
+	char proc[32];
+	struct stat st;
+
+	if (!i)
+		return gvm_monitor_path(buf, size, pid);
+	snprintf(proc, sizeof(proc), "/proc/%d", (int)pid);
+	if (i > 2 || !watches_all() || stat(proc, &st) < 0)
+		return false;
+	snprintf(buf, size, i == 1 ? "/run/user/%u/giantvm/%d" :
+		 "/tmp/giantvm-%u/%d", st.st_uid, (int)pid);
+	return true;
+}
+
+static int open_file(pid_t pid, int flags)
+{
+	char path[256];
+	int fd = -1;
+
+	for (unsigned i = 0; fd < 0 && path_of(pid, i, path, sizeof(path)); i++)
+		fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd;
+}
+
 /* Maps the file of pid; NULL and -errno if there is no sound one. */
 static struct gvm_monitor *map_file(pid_t pid, int prot, size_t *ret_bytes,
 				    int *ret_err)
 {
 	struct gvm_monitor *m = MAP_FAILED;
-	char path[256];
 	struct stat st;
 	int fd;
 
 	*ret_err = -ESRCH;
-	gvm_monitor_path(path, sizeof(path), pid);
-	fd = open(path, (prot & PROT_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC |
-		  O_NOFOLLOW);
+	fd = open_file(pid, prot & PROT_WRITE ? O_RDWR : O_RDONLY);
 	if (fd < 0) {
 		if (errno == EACCES)
 			*ret_err = -EACCES;
@@ -84,14 +119,13 @@ static bool is_alive(const struct gvm_monitor *m)
 	return !m->start_time || start == m->start_time;
 }
 
-static int list_pids(pid_t *ret_pids, int max, bool alive)
+/* Adds the processes of one folder; *nr counts those without room too. */
+static int list_folder(const char *path, bool alive, pid_t *ret_pids, int max,
+		       int *nr)
 {
-	char path[256];
 	struct dirent *e;
-	int nr = 0;
 	DIR *dir;
 
-	gvm_monitor_path(path, sizeof(path), 0);
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
@@ -108,24 +142,45 @@ static int list_pids(pid_t *ret_pids, int max, bool alive)
 		if (!m)
 			continue;
 		if (is_alive(m) == alive) {
-			if (nr < max)
-				ret_pids[nr] = (pid_t)pid;
-			nr++;
+			if (*nr < max)
+				ret_pids[*nr] = (pid_t)pid;
+			++*nr;
 		}
 		munmap(m, bytes);
 	}
 	closedir(dir);
-	return nr;
+	return 0;
 }
 
 int gvm_pids(pid_t *ret_pids, int max)
 {
-	return list_pids(ret_pids, max, true);
+	char path[256];
+	glob_t users;
+	int nr = 0;
+	int err;
+
+	gvm_monitor_path(path, sizeof(path), 0);
+	err = list_folder(path, true, ret_pids, max, &nr);
+	if (err || !watches_all())
+		return err ? err : nr;
+	memset(&users, 0, sizeof(users));
+	glob(USERS_GLOB, GLOB_NOSORT, NULL, &users);
+	glob(USERS_TMP_GLOB, GLOB_NOSORT | GLOB_APPEND, NULL, &users);
+	for (size_t i = 0; i < users.gl_pathc; i++)
+		list_folder(users.gl_pathv[i], true, ret_pids, max, &nr);
+	globfree(&users);
+	return nr;
 }
 
 int gvm_dead_pids(pid_t *ret_pids, int max)
 {
-	return list_pids(ret_pids, max, false);
+	char path[256];
+	int nr = 0;
+	int err;
+
+	gvm_monitor_path(path, sizeof(path), 0);
+	err = list_folder(path, false, ret_pids, max, &nr);
+	return err ? err : nr;
 }
 
 static void add_server(struct gvm_stats_server *to,
