@@ -40,16 +40,19 @@ static int beside_us(const char *tail, char *ret_path, size_t bytes)
 	return is_file(ret_path) ? 0 : -ENOENT;
 }
 
-static int find_ours(const char *variable, const char *in_tree,
+/* The first that is there; the last is where it would be installed. */
+static int find_ours(const char *named, const char *const *beside,
 		     const char *installed, char *ret_path, size_t bytes)
 {
-	const char *named = variable ? getenv(variable) : NULL;
 	char *real;
 
 	if (named && *named) {
 		snprintf(ret_path, bytes, "%s", named);
-	} else if (beside_us(in_tree, ret_path, bytes) < 0) {
-		snprintf(ret_path, bytes, "%s", installed);
+	} else {
+		while (*beside && beside_us(*beside, ret_path, bytes) < 0)
+			beside++;
+		if (!*beside)
+			snprintf(ret_path, bytes, "%s", installed);
 	}
 	if (!is_file(ret_path))
 		return -ENOENT;
@@ -62,17 +65,30 @@ static int find_ours(const char *variable, const char *in_tree,
 	return 0;
 }
 
+/* In the build tree, and under a prefix that was moved as a whole. */
 int gvm_find_attach(char *ret_path, size_t bytes)
 {
-	return find_ours("GIANTVM_ATTACH", "../attach/libgiantvm-attach.so",
+	static const char *const beside[] = {
+		"../attach/libgiantvm-attach.so",
+		"../" GVM_LIBDIR "/giantvm/libgiantvm-attach.so",
+		NULL
+	};
+
+	return find_ours(getenv("GIANTVM_ATTACH"), beside, GVM_PREFIX "/"
 			 GVM_LIBDIR "/giantvm/libgiantvm-attach.so", ret_path,
 			 bytes);
 }
 
 int gvm_find_bench(char *ret_path, size_t bytes)
 {
-	return find_ours(NULL, "../../bench/run",
-			 GVM_LIBEXECDIR "/giantvm/bench/run", ret_path, bytes);
+	static const char *const beside[] = {
+		"../../bench/run",
+		"../" GVM_LIBEXECDIR "/giantvm/bench/run",
+		NULL
+	};
+
+	return find_ours(NULL, beside, GVM_PREFIX "/" GVM_LIBEXECDIR
+			 "/giantvm/bench/run", ret_path, bytes);
 }
 
 int gvm_find_library(const char *name, char *ret_path, size_t bytes)
