@@ -218,18 +218,21 @@ static int judge_file(struct gvm_arena *a, const char *path, u64 size,
 }
 
 /* Refuse what a machine left behind that stopped in the middle. */
-static int judge_boot(struct gvm_arena *a, const char *path, char *why,
-		      size_t why_len)
+static int judge_boot(struct gvm_arena *a, const char *path, bool fresh,
+		      char *why, size_t why_len)
 {
 	char boot[sizeof(a->super->boot)];
 
 	read_boot_id(boot, sizeof(boot));
-	if (a->super->state != GVM_STORE_SYNCED &&
+	if (!fresh && a->super->state != GVM_STORE_SYNCED &&
 	    (!boot[0] || memcmp(boot, a->super->boot, sizeof(boot)))) {
 		snprintf(why, why_len, "%s: the machine stopped while pages were being written; some may be older than acknowledged, so none is handed out; remove the file to start empty",
 			 path);
 		return -EUCLEAN;
 	}
+	/* Then the disk says already what it is to say. */
+	if (!fresh && a->super->state == GVM_STORE_CHANGING)
+		return 0;
 	memcpy(a->super->boot, boot, sizeof(boot));
 	a->super->state = GVM_STORE_CHANGING;
 	/* On the disk before the first change that it warns of. */
@@ -302,9 +305,7 @@ static int open_file(struct gvm_arena *a, const char *path, bool *ret_fresh,
 			 strerror(-err));
 		goto err_close;
 	}
-	if (fresh)
-		read_boot_id(a->super->boot, sizeof(a->super->boot));
-	err = judge_boot(a, path, why, why_len);
+	err = judge_boot(a, path, fresh, why, why_len);
 	if (err)
 		goto err_unmap;
 	*ret_fresh = fresh;

@@ -116,7 +116,8 @@ int gvm_listen(const char *where, bool insecure, char *ret_address,
 {
 	struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+		/* No names: a start must not wait for a name server. */
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST,
 	};
 	char host[256], port[8];
 	struct addrinfo *ai;
@@ -128,8 +129,9 @@ int gvm_listen(const char *where, bool insecure, char *ret_address,
 			 where);
 		return -EINVAL;
 	}
-	if (getaddrinfo(host, port, &hints, &ai)) {
-		snprintf(why, why_len, "--listen %s: no address of this name; write a number like 127.0.0.1:9999",
+	if (getaddrinfo(strcmp(host, "localhost") ? host : "127.0.0.1", port,
+			&hints, &ai)) {
+		snprintf(why, why_len, "--listen %s: a name, not an address; write a number like 127.0.0.1:9999",
 			 where);
 		return -EINVAL;
 	}
