@@ -2,6 +2,7 @@
 /* The test client; see client.h. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -396,14 +397,15 @@ int server_spawn(char *const argv[], u16 *ret_port)
 	unsigned port;
 	int pid;
 
-	CHECK(!pipe(ready));
+	CHECK(!pipe2(ready, O_CLOEXEC));
 	pid = fork();
 	CHECK(pid >= 0);
 	if (!pid) {
 		/* argv has "--ready-fd", "3". */
-		if (dup2(ready[1], 3) < 0)
+		if (ready[1] == 3)
+			fcntl(3, F_SETFD, 0);
+		else if (dup2(ready[1], 3) < 0)
 			_exit(1);
-		close(ready[0]);
 		execv(argv[0], argv);
 		_exit(1);
 	}
