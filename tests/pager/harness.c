@@ -181,3 +181,58 @@ bool evicts_by_move(struct gvm *g)
 {
 	return strstr(gvm_engine_line(g), "by move");
 }
+
+int run_apart(void (*run)(void *arg), void *arg, char *ret_text, size_t size)
+{
+	size_t have = 0;
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	CHECK(pipe(fds) == 0);
+	fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		dup2(fds[1], 2);
+		close(fds[0]);
+		close(fds[1]);
+		run(arg);
+		_exit(0);
+	}
+	close(fds[1]);
+	while (have < size - 1 &&
+	       (n = read(fds[0], ret_text + have, size - 1 - have)) > 0)
+		have += (size_t)n;
+	ret_text[have] = '\0';
+	close(fds[0]);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void wait_until(bool (*cond)(void *arg), void *arg)
+{
+	/* The event has no descriptor: look again, a little apart. */
+	for (int i = 0; i < 20000; i++) {
+		if (cond(arg))
+			return;
+		usleep(1000);
+	}
+	CHECK(!"the awaited event");
+}
+
+bool thread_waits_for_page(void *thread_id)
+{
+	char path[64], where[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan",
+		 *(volatile pid_t *)thread_id);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(where, sizeof(where), f))
+		where[0] = '\0';
+	fclose(f);
+	return !strcmp(where, "handle_userfault");
+}

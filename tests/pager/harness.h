@@ -44,4 +44,16 @@ void need_userfaultfd(void);
 /* Is eviction by move what the engine does? */
 bool evicts_by_move(struct gvm *g);
 
+/*
+ * Runs a function in a process of its own and returns its exit status; what it
+ * wrote to standard error lies in ret_text afterwards.
+ */
+int run_apart(void (*run)(void *arg), void *arg, char *ret_text, size_t size);
+
+/* Waits until cond() holds, at most 20 s; fails the test otherwise. */
+void wait_until(bool (*cond)(void *arg), void *arg);
+
+/* Is some thread of this process asleep in a page fault? */
+bool thread_waits_for_page(void *thread_id);
+
 #endif
