@@ -4,10 +4,12 @@
  * library what to do.  Whatever was not asked for on the command line is left
  * as it is in the environment.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "find.h"
@@ -19,6 +21,7 @@
 #define JEMALLOC_NAME	"libjemalloc.so.2"
 #define JEMALLOC_APT	"sudo apt-get install libjemalloc2"
 #define PRELOAD_MAX	16384u
+#define VARIABLE_MAX	100000u	/* the kernel takes 128 KiB in one string */
 
 static void set_number(const char *name, int64_t value)
 {
@@ -126,12 +129,36 @@ static bool set_preload(const struct gvm_run *run,
 	return true;
 }
 
+/*
+ * A list of thousands of servers does not fit into a variable: it goes into a
+ * memory file that we keep open for as long as the program runs.
+ */
+static bool set_servers(const char *servers)
+{
+	size_t len = strlen(servers);
+	char path[64];
+	int fd;
+
+	if (len <= VARIABLE_MAX) {
+		setenv("GIANTVM_SERVERS", servers, 1);
+		return true;
+	}
+	fd = memfd_create("giantvm-servers", MFD_CLOEXEC);
+	if (fd < 0 || write(fd, servers, len) != (ssize_t)len) {
+		gvm_complain("run: cannot keep the list of servers: %s",
+			     strerror(errno));
+		return false;
+	}
+	snprintf(path, sizeof(path), "@/proc/%d/fd/%d", (int)getpid(), fd);
+	setenv("GIANTVM_SERVERS", path, 1);
+	return true;
+}
+
 bool gvm_launch_prepare(const struct gvm_run *run,
 			const struct gvm_program *program)
 {
-	if (!set_preload(run, program))
+	if (!set_preload(run, program) || !set_servers(run->servers))
 		return false;
-	set_text("GIANTVM_SERVERS", run->servers);
 	set_number("GIANTVM_SUPERVISOR", getpid());
 	set_number("GIANTVM_LOCAL", (int64_t)run->local_bytes);
 	set_number("GIANTVM_PREFETCH", run->prefetch_pages);

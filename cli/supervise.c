@@ -179,7 +179,8 @@ int gvm_supervise(const struct gvm_run *run, pid_t server_pid)
 		execute(run, &before);
 	watch(&s, &signals);
 	gvm_remains_clear(&s.tally, run->servers);
-	if (!run->quiet)
+	/* A program that failed has said why; that nothing was paged is no news. */
+	if (!run->quiet && (s.tally.processes || !s.status))
 		gvm_tally_print(&s.tally, run->argv[0]);
 	return s.status;
 }

@@ -51,6 +51,17 @@ esac
 	"[::1]:5,127.0.0.1:9999 67108864 7 3000 2097152 copy 2" ] ||
 	fail "environment"
 
+# A list of servers that is too long for a variable comes in a file
+for i in {0..6999}; do
+	echo "10.1.$((i / 256)).$((i % 256)):10000"
+done > "$dir/many"
+if [ "$(ulimit -Hn)" -gt 19000 ]; then
+	"$giantvm" run --quiet --servers @"$dir/many" --local 64M \
+		sh -c 'tr , "\n" < "${GIANTVM_SERVERS#@}"' > "$dir/got"
+	diff "$dir/many" <(cat "$dir/got"; echo) > /dev/null ||
+		fail "7000 servers: got $(wc -l < "$dir/got")"
+fi
+
 # A signal to giantvm alone reaches the program
 run_behind bash -c 'trap "exit 42" TERM
 	echo ready
