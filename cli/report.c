@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report.h"
 #include "text.h"
@@ -55,6 +56,11 @@ double gvm_report_accuracy(uint64_t hits, uint64_t misses)
 	if (!hits && !misses)
 		return -1;
 	return 100.0 * (double)hits / (double)(hits + misses);
+}
+
+const char *gvm_report_engine(const struct gvm_stats *s)
+{
+	return strncmp(s->engine, "engine ", 7) ? s->engine : s->engine + 7;
 }
 
 uint64_t gvm_report_evicted(const struct gvm_stats *s)
@@ -179,7 +185,7 @@ static void print_servers(const struct gvm_stats *s)
 void gvm_report_details(const struct gvm_stats *s)
 {
 	printf("process   %u %s\n", s->pid, s->name);
-	printf("engine    %s\n", s->engine);
+	printf("engine    %s\n", gvm_report_engine(s));
 	print_memory(s);
 	print_faults(s);
 	print_latency("remote latency", &s->latency_remote);

@@ -29,6 +29,9 @@ struct json_object *gvm_report_json(const struct gvm_stats *s);
 /* Share of sampled prefetched pages that were used, percent; -1: no sample. */
 double gvm_report_accuracy(uint64_t hits, uint64_t misses);
 
+/* The engine line without the word "engine", for a place that has said it. */
+const char *gvm_report_engine(const struct gvm_stats *s);
+
 /* Pages that left without, or after, a transfer. */
 uint64_t gvm_report_evicted(const struct gvm_stats *s);
 

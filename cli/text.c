@@ -188,7 +188,9 @@ char *gvm_time_print(uint64_t ns, char *buf, size_t len)
 {
 	double t = (double)ns;
 
-	if (t < 1e3)
+	if (!ns)
+		snprintf(buf, len, "-");
+	else if (t < 1e3)
 		snprintf(buf, len, "%.0f ns", t);
 	else if (t < 1e6)
 		snprintf(buf, len, "%.1f us", t / 1e3);

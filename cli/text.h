@@ -48,7 +48,7 @@ bool gvm_pid(const char *command, const char *text, pid_t *ret);
 
 /* 950, 12.3k, 4.5M.  Returns buf. */
 char *gvm_count_print(double n, char *buf, size_t len);
-/* 850 ns, 12.3 us, 1.5 ms, 2.0 s.  Returns buf. */
+/* 850 ns, 12.3 us, 1.5 ms, 2.0 s; - for none.  Returns buf. */
 char *gvm_time_print(uint64_t ns, char *buf, size_t len);
 /* 4 KiB pages as a size.  Returns buf. */
 char *gvm_pages_print(uint64_t pages, char *buf, size_t len);

@@ -196,7 +196,7 @@ static void draw_detail(struct gvm_canvas *c, unsigned y,
 	gvm_canvas_put(c, y, 0, GVM_STYLE_TITLE, "%u %s", r->now.pid,
 		       r->now.name);
 	gvm_canvas_put(c, y + 1, 0, GVM_STYLE_PLAIN, "engine    %s",
-		       r->now.engine);
+		       gvm_report_engine(&r->now));
 	draw_memory(c, y + 2, &r->now);
 	draw_faults(c, y + 4, r);
 	draw_transfers(c, y + 6, r);

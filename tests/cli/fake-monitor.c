@@ -63,7 +63,7 @@ static void fill(struct gvm_stats *s, pid_t pid, unsigned i, uint64_t looks)
 	snprintf(s->name, sizeof(s->name), "%s%u",
 		 i == 2 ? "a-name-that-is-longer-than-its-column-" : "prog", i);
 	snprintf(s->engine, sizeof(s->engine),
-		 "uffd (no kernel module), evicts by move");
+		 "engine uffd (no kernel module), eviction by move");
 	s->local_bytes = 1ull << 30;
 	s->registered_pages = 1 << 20;
 	s->resident_pages = 250000;
