@@ -233,6 +233,7 @@ static void connect_lane(struct gvm_shard *s, u16 server, u8 lane)
 		tx = gvm_mem_map(tx_bytes(lane));
 	gvm_conn_init(&l->conn, fd < 0 ? -1 : (int)fd, rx, rx_bytes(s, lane),
 		      tx, tx_bytes(lane));
+	l->out_counted = 0;
 	if (fd < 0 || !rx || !tx) {
 		gvm_link_lost(s, server, fd == -ECONNREFUSED ?
 			      "connection refused" : "cannot connect");
@@ -339,9 +340,21 @@ static void message(struct gvm_shard *s, u16 server, u8 lane,
 		gvm_link_lost(s, server, "sent a message out of turn");
 }
 
+/* Whatever is sent is answered, so what went out is counted with the answers. */
+static void count_traffic(struct gvm_shard *s, u16 server, struct gvm_lane *l,
+			  u64 bytes_in)
+{
+	struct gvm_stats_server *stats = server_stats(s, server);
+
+	stats->bytes_in += bytes_in;
+	stats->bytes_out += l->conn.bytes_out - l->out_counted;
+	l->out_counted = l->conn.bytes_out;
+}
+
 static void receive(struct gvm_shard *s, u16 server, u8 lane)
 {
-	struct gvm_conn *c = &s->links[server].lane[lane].conn;
+	struct gvm_lane *l = &s->links[server].lane[lane];
+	struct gvm_conn *c = &l->conn;
 	const void *payload;
 	struct gvm_head head;
 	u64 before = c->bytes_in;
@@ -352,7 +365,7 @@ static void receive(struct gvm_shard *s, u16 server, u8 lane)
 		gvm_link_lost(s, server, c->why);
 		return;
 	}
-	server_stats(s, server)->bytes_in += c->bytes_in - before;
+	count_traffic(s, server, l, c->bytes_in - before);
 	while (c->fd >= 0 && (n = gvm_conn_next(c, &head, &payload)) > 0)
 		message(s, server, lane, &head, payload);
 	if (c->fd >= 0 && n < 0)

@@ -107,6 +107,7 @@ struct gvm_lane {
 	struct gvm_conn	conn;
 	u8	state;		/* enum gvm_lane_state */
 	u8	wants_out;	/* EPOLLOUT is set */
+	u64	out_counted;	/* of conn.bytes_out, in the statistics */
 };
 
 struct gvm_link {
