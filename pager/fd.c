@@ -36,15 +36,29 @@ int gvm_owns_fd(int fd)
 	return mine[(u32)fd / 64] >> ((u32)fd % 64) & 1;
 }
 
-/* The soft limit may be 1024; what we need lies above it. */
-static void raise_limit(void)
+/*
+ * The soft limit may be 1024; what we need lies above it.  It is raised for
+ * this one call: the limit is the program's, and programs that it starts
+ * inherit it.  A descriptor above the limit works like any other.
+ */
+static long dup_high(int fd)
 {
-	struct rlimit lim;
+	static struct gvm_lock one;	/* else a raised limit is "restored" */
+	struct rlimit old, raised;
+	long high = gvm_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GVM_FD_MIN);
 
-	if (gvm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &lim))
-		return;
-	lim.rlim_cur = lim.rlim_max;
-	gvm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &lim, 0);
+	if (high != -EINVAL)
+		return high;
+	gvm_lock(&one);
+	if (gvm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &old) == 0) {
+		raised = old;
+		raised.rlim_cur = raised.rlim_max;
+		gvm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, 0);
+		high = gvm_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GVM_FD_MIN);
+		gvm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, &old, 0);
+	}
+	gvm_unlock(&one);
+	return high;
 }
 
 int gvm_fd_high(int fd)
@@ -53,11 +67,7 @@ int gvm_fd_high(int fd)
 
 	if (fd < 0)
 		return fd;
-	high = gvm_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GVM_FD_MIN);
-	if (high == -EINVAL) {
-		raise_limit();
-		high = gvm_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GVM_FD_MIN);
-	}
+	high = dup_high(fd);
 	/* A hard limit below 4096 leaves no choice. */
 	if (high == -EINVAL)
 		high = fd;
