@@ -277,6 +277,8 @@ void gvm_fault_read_all(struct gvm_shard *s)
 	}
 	s->events_busy = 1;
 	s->events_nr = gvm_uffd_read(s->uffd, events);
+	if (s->events_nr)
+		s->awake_ns = s->now_ns + GVM_AWAKE_NS;
 	for (u32 i = 0; i < s->events_nr; i++)
 		serve(s, &events[i]);
 	s->events_nr = 0;

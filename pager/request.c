@@ -22,6 +22,7 @@ int gvm_requests_init(struct gvm_shard *s)
 				      i + 1 : GVM_REQUEST_NONE;
 	s->request_free = 0;
 	s->requests_used = 0;
+	s->urgent = 0;
 	return 0;
 }
 
@@ -42,6 +43,10 @@ struct gvm_request *gvm_request_get(struct gvm_shard *s, u16 type, u16 server,
 	r = &s->requests[at];
 	s->request_free = r->next;
 	s->requests_used++;
+	if (!lane) {
+		s->urgent++;
+		s->urgent_server = server;
+	}
 	/* The index in the low bits finds it; the counter makes it unique. */
 	s->txn += GVM_REQUESTS_MAX;
 	r->txn = s->txn | at;
@@ -91,6 +96,10 @@ void gvm_request_put(struct gvm_shard *s, struct gvm_request *r)
 	r->next = s->request_free;
 	s->request_free = at;
 	s->requests_used--;
+	if (!r->lane) {
+		s->urgent--;
+		s->awake_ns = s->now_ns + GVM_AWAKE_NS;
+	}
 }
 
 static u32 put_runs(struct gvm_shard *s, struct gvm_request *r)

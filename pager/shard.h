@@ -30,6 +30,7 @@ struct gvm_command;
 #define GVM_PARKED_MAX		8192u	/* faults that wait for a free frame */
 #define GVM_HOLDS_MAX		1024u
 #define GVM_EVENTS_MAX		1024u	/* messages read and not yet served */
+#define GVM_AWAKE_NS		50000ull /* after a fault or answer: no sleep */
 
 /* staging.c: pages taken away from the program but still local */
 
@@ -177,6 +178,8 @@ struct gvm_shard {
 	u64	held_pages;
 	u64	huge_scratch;		/* address of a 2 MiB area, or 0 */
 	u64	now_ns;			/* of this turn of the loop */
+	u64	awake_ns;		/* look until then before sleeping */
+	u32	looks;
 	u64	tick_ns;		/* last housekeeping */
 
 	/* network */
@@ -184,6 +187,8 @@ struct gvm_shard {
 	struct gvm_request *requests;
 	u32	request_free;
 	u32	requests_used;
+	u32	urgent;			/* of them on lane 0: a thread waits */
+	u16	urgent_server;		/* where the last of them went */
 	u32	trims_open;		/* links that gather a TRIM */
 	u32	place;			/* next server for a new chunk */
 	u64	txn;
