@@ -46,6 +46,7 @@ struct gvm_worker {
 	pthread_t		thread;
 	int			epoll;
 	int			wake;		/* eventfd */
+	u64			awake_ns;	/* look until then before sleeping */
 	/* Ready connections.  Those whose reads threads wait for go first. */
 	struct gvm_run_queue	demand;
 	struct gvm_run_queue	bulk;
