@@ -151,7 +151,8 @@ static void warn_memory(const struct options *o)
 static int announce(const struct options *o, const struct gvm_server *server)
 {
 	unsigned threads = o->config.threads ? o->config.threads : 1;
-	char size[GVM_SIZE_TEXT_MAX];
+	char size[GVM_SIZE_TEXT_MAX], port[8];
+	int len;
 
 	printf("giantvm: serving %s on %s (%s, %u thread%s)\n",
 	       gvm_size_print(o->config.memory_bytes, size, sizeof(size)),
@@ -161,7 +162,8 @@ static int announce(const struct options *o, const struct gvm_server *server)
 	fflush(stdout);
 	if (o->ready_fd < 0)
 		return 0;
-	if (dprintf(o->ready_fd, "%u\n", gvm_server_port(server)) < 0) {
+	len = snprintf(port, sizeof(port), "%u\n", gvm_server_port(server));
+	if (write(o->ready_fd, port, (size_t)len) != len) {
 		fprintf(stderr, "giantvm: --ready-fd %d: %s\n", o->ready_fd,
 			strerror(errno));
 		return -1;

@@ -103,8 +103,10 @@ static void refuse(struct gvm_link *k, u32 code, const char *why)
 		getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host),
 			    port, sizeof(port),
 			    NI_NUMERICHOST | NI_NUMERICSERV);
-	gvm_server_log(k->worker->server, "giantvm: connection from %s port %s: %s; closed",
-		       host, port, why);
+	/* The end of a session is its client's affair, not the operator's. */
+	if (code != GVM_ERR_FENCED)
+		gvm_server_log(k->worker->server, "giantvm: connection from %s port %s: %s; closed",
+			       host, port, why);
 	gvm_session_error(&k->out, 0, code, why);
 	k->closing = true;
 }

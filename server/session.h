@@ -67,6 +67,6 @@ void gvm_session_error(struct gvm_out *out, u64 txn, u32 code,
 #define GVM_TEXT_IO	"the disk under the server's store fails"
 
 #define GVM_TEXT_FENCED \
-	"this session was ended: the region was attached anew or taken over"
+	"this session was ended: the region was attached anew, taken over or dropped"
 
 #endif
