@@ -12,7 +12,7 @@ root=${1:?usage: fuzz.sh SOURCE_ROOT SEEDER SECONDS [TARGET...]}
 seeder=${2:?seeder}
 seconds=${3:?seconds}
 shift 3
-[ $# -gt 0 ] || set -- codec receive send
+[ $# -gt 0 ] || set -- codec receive send session
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -24,7 +24,7 @@ skip()
 }
 
 flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined
-	-fno-sanitize-recover=all"
+	-fno-sanitize-recover=all -Wno-macro-redefined"
 command -v clang >/dev/null || skip "clang is not here"
 echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n);
 int LLVMFuzzerTestOneInput(const char *d, unsigned long n)
@@ -37,11 +37,20 @@ mkdir "$tmp/seeds" || exit 1
 "$seeder" --seeds "$tmp/seeds" || exit 1
 
 for target; do
+	# The session needs a server without its threads and sockets.
+	more=
+	if [ "$target" = session ]; then
+		more="-D_GNU_SOURCE -pthread"
+		for part in arena frames index leaf lease recover reply \
+				session store; do
+			more="$more $root/server/$part.c"
+		done
+	fi
 	# shellcheck disable=SC2086
-	clang $flags -I"$root/core" -I"$root/net" -I"$root/tests/fuzz" \
+	clang $flags -I"$root" -I"$root/core" -I"$root/net" -I"$root/tests/fuzz" \
 		-o "$tmp/$target" "$root/tests/fuzz/fuzz-$target.c" \
 		"$root/tests/fuzz/messages.c" "$root/core"/*.c \
-		"$root/net/conn.c" "$root/net/bug.c" || exit 1
+		"$root/net/conn.c" "$root/net/bug.c" $more || exit 1
 	mkdir -p "$tmp/corpus-$target"
 	if ! "$tmp/$target" -max_total_time="$seconds" -max_len=16384 \
 			-timeout=10 -artifact_prefix="$tmp/" \

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -401,6 +403,8 @@ int server_spawn(char *const argv[], u16 *ret_port)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (!pid) {
+		/* A test that fails must not leave its server behind. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* argv has "--ready-fd", "3". */
 		if (ready[1] == 3)
 			fcntl(3, F_SETFD, 0);
