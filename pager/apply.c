@@ -120,6 +120,12 @@ void gvm_apply_zero(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 	struct gvm_range range;
 	u16 actions;
 
+	if (gvm_huge_first_touch(s, chunk)) {
+		s->stats->faults_zero++;
+		local_latency(s);
+		return;
+	}
+
 	if (n > 1 && (!gvm_ranges_find(&s->gvm->ranges, va, &range) ||
 		      range.end < va + (u64)n * GVM_PAGE_BYTES ||
 		      range.fd >= 0))

@@ -8,6 +8,12 @@
 #define GVM_SHARDS_MAX	16u
 #define GVM_SLICE_SHIFT	30		/* addresses belong to shards by 1 GiB */
 
+enum gvm_huge_mode {
+	GVM_HUGE_NEVER,
+	GVM_HUGE_ASKED,		/* for ranges with MADV_HUGEPAGE */
+	GVM_HUGE_ALWAYS,
+};
+
 /* A registered range; never spans a slice when there are several shards. */
 struct gvm_range {
 	u64	start;
@@ -16,6 +22,7 @@ struct gvm_range {
 	int	fd;		/* -1: anonymous */
 	u8	shared;
 	u8	no_fork;	/* the child must not inherit it */
+	u8	huge;		/* the program asked for huge pages */
 };
 
 /*
@@ -75,6 +82,7 @@ struct gvm {
 	struct gvm_uffd_caps caps;
 	int	dev_fd;			/* /dev/userfaultfd, kept for fork; or -1 */
 	u8	move;			/* eviction by UFFDIO_MOVE */
+	u8	huge;			/* enum gvm_huge_mode: the host's setting */
 	u8	forked;			/* pages may be shared by a fork */
 	u8	fork_failed;		/* this fork's child inherits nothing */
 	u64	local_bytes;
@@ -106,6 +114,8 @@ int gvm_ranges_add(struct gvm_ranges *r, const struct gvm_range *range);
 void gvm_ranges_cut(struct gvm_ranges *r, u64 start, u64 end);
 bool gvm_ranges_find(const struct gvm_ranges *r, u64 va,
 		     struct gvm_range *ret_range);
+void gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
+		    int no_fork);
 void gvm_ranges_put_fd(struct gvm_ranges *r, int fd);
 /* The first range that overlaps [start, end); false: none. */
 bool gvm_ranges_first(const struct gvm_ranges *r, u64 start, u64 end,

@@ -82,6 +82,7 @@ static void staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 	st->live++;
 	st->present++;
 	gvm_cache_remove(&s->cache, chunk, idx, false);
+	gvm_huge_forget(chunk);
 	gvm_page_event(s, chunk, idx, GVM_EV_STAGE, &actions);
 	chunk->word[idx] = slot;
 	if (state == GVM_PAGE_CLEAN) {

@@ -193,6 +193,7 @@ static void leave_parent(struct gvm_shard *s)
 	s->mail = NULL;
 	s->quiet = 0;
 	s->parked_head = s->parked_tail = 0;	/* those threads are not here */
+	s->huge_scratch = 0;			/* not inherited */
 	s->held_nr = 0;
 	s->held_pages = 0;
 	s->events_nr = 0;

@@ -60,6 +60,7 @@ static int choose_engine(struct gvm *g, const struct gvm_config *c)
 		return -ENOSYS;
 	}
 	g->move = c->evict == GVM_EVICT_COPY ? 0 : g->caps.move;
+	g->huge = gvm_huge_host();
 	gvm_format(g->engine_line, sizeof(g->engine_line),
 		   "engine uffd (no kernel module is loaded), eviction by %s (%s), %u fault thread(s)",
 		   g->move ? "move" : "copy",
@@ -465,6 +466,25 @@ int gvm_discard(struct gvm *g, void *addr, uint64_t len)
 	if (is_bad(addr, len))
 		return -EINVAL;
 	return run_sliced(g, &c, start, start + len);
+}
+
+int gvm_advise(struct gvm *g, const void *addr, uint64_t len, int advice)
+{
+	const u64 start = (u64)(uintptr_t)addr;
+
+	switch (advice) {
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		gvm_ranges_set(&g->ranges, start, start + len,
+			       advice == MADV_HUGEPAGE, -1);
+		return 0;
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+		gvm_ranges_set(&g->ranges, start, start + len, -1,
+			       advice == MADV_DONTFORK);
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static void whole_pages(const void *addr, uint64_t len, u64 *start, u64 *end)

@@ -62,7 +62,7 @@ static int make_room(struct gvm_ranges *r, u64 more)
 static bool joins(const struct gvm_range *a, const struct gvm_range *b)
 {
 	return a->end == b->start && a->fd < 0 && b->fd < 0 &&
-	       a->no_fork == b->no_fork &&
+	       a->no_fork == b->no_fork && a->huge == b->huge &&
 	       a->start >> GVM_SLICE_SHIFT == (b->end - 1) >> GVM_SLICE_SHIFT;
 }
 
@@ -181,6 +181,26 @@ bool gvm_ranges_find(const struct gvm_ranges *r, u64 va,
 		     struct gvm_range *ret_range)
 {
 	return gvm_ranges_first(r, va, va + 1, ret_range);
+}
+
+/* Mark the ranges that lie within [start, end); -1 leaves a mark alone. */
+void gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
+		    int no_fork)
+{
+	gvm_lock(&r->lock);
+	write_begin(r);
+	for (u64 i = 0; i < r->nr; i++) {
+		struct gvm_range *at = &r->list[i];
+
+		if (at->start < start || at->end > end)
+			continue;
+		if (huge >= 0)
+			at->huge = (u8)huge;
+		if (no_fork >= 0 && !at->shared)
+			at->no_fork = (u8)no_fork;
+	}
+	write_end(r);
+	gvm_unlock(&r->lock);
 }
 
 /* Close a backing file that no range uses any more. */

@@ -120,6 +120,7 @@ void gvm_shard_fini(struct gvm_shard *s)
 	gvm_links_fini(s, true);
 	if (s->staging.memory)
 		gvm_staging_fini(s);
+	gvm_mem_unmap((void *)(uintptr_t)s->huge_scratch, GVM_CHUNK_BYTES);
 	gvm_table_fini(&s->table);
 	gvm_mem_unmap(s->requests, GVM_REQUESTS_MAX * sizeof(*s->requests));
 	gvm_shard_close(s);
@@ -160,6 +161,8 @@ static void tick(struct gvm_shard *s)
 	s->tick_ns = s->now_ns;
 	gvm_links_tick(s);
 	slow_gauges(s);
+	if (!s->quiet && !s->making_room)
+		gvm_huge_tick(s);
 	wanted = __atomic_exchange_n(&s->frames_wanted, 0, __ATOMIC_ACQUIRE);
 	if (wanted)
 		gvm_shard_limit(s, wanted);

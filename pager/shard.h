@@ -177,6 +177,7 @@ struct gvm_shard {
 	u32	held_nr;
 	u64	held_pages;
 	u64	huge_scratch;		/* address of a 2 MiB area, or 0 */
+	u64	huge_hand;		/* next chunk to look at */
 	u64	now_ns;			/* of this turn of the loop */
 	u64	awake_ns;		/* look until then before sleeping */
 	u32	looks;
@@ -246,6 +247,12 @@ void gvm_fetch_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice);
 void gvm_cancel_fetch(struct gvm_shard *s, u32 word);
 void gvm_park(struct gvm_shard *s, u64 va, bool write);
+
+/* huge.c: huge pages where there is room for them */
+u8 gvm_huge_host(void);
+bool gvm_huge_first_touch(struct gvm_shard *s, struct gvm_chunk *chunk);
+void gvm_huge_tick(struct gvm_shard *s);
+void gvm_huge_forget(struct gvm_chunk *chunk);
 
 /* evict.c: keep room free, ahead of demand */
 bool gvm_evict_work(struct gvm_shard *s);
