@@ -174,6 +174,9 @@ static long advise_attached(struct gvm_span *span, u64 start, u64 end,
 		return 0;	/* the file keeps the content */
 	switch (what) {
 	case ADVICE_PASS:
+		if (advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE)
+			gvm_advise(gvm_attach.gvm, (void *)start, end - start,
+				   advice);
 		return gvm_sys(SYS_madvise, start, end - start, advice);
 	case ADVICE_IGNORE:
 		return 0;

@@ -181,6 +181,15 @@ int gvm_covers(const struct gvm *gvm, const void *addr, uint64_t len)
 	return covered((u64)addr, (u64)addr + len) != 0;
 }
 
+int gvm_advise(struct gvm *gvm, const void *addr, uint64_t len, int advice)
+{
+	(void)gvm;
+	(void)addr;
+	(void)len;
+	(void)advice;
+	return 0;
+}
+
 int gvm_needs_hold(const struct gvm *gvm, const void *addr, uint64_t len)
 {
 	return mock.needs_hold && gvm_covers(gvm, addr, len);
