@@ -163,9 +163,15 @@ static void size_rx(struct gvm_conn *c)
 		c->rx_cap = GVM_RX_BYTES;
 }
 
-/* True: something came. */
+/*
+ * True: something came.  Less than there was room for means that the socket is
+ * empty, and that epoll will say when it no longer is; asking it again would
+ * cost every demand read a system call.  But the end of the stream, once told
+ * of, is not told again, so then it is read up to the end.
+ */
 static bool receive(struct gvm_link *k)
 {
+	u32 room;
 	int n;
 
 	if (!k->readable)
@@ -178,9 +184,12 @@ static bool receive(struct gvm_link *k)
 		}
 	}
 	size_rx(&k->conn);
+	room = k->conn.rx_cap - k->conn.rx_tail;
 	n = gvm_conn_fill(&k->conn);
-	if (n > 0)
+	if (n > 0) {
+		k->readable = (u32)n >= room || k->hung_up;
 		return true;
+	}
 	if (!n)
 		k->readable = false;
 	else if (__atomic_load_n(&k->session.fenced, __ATOMIC_ACQUIRE))

@@ -152,27 +152,27 @@ void gvm_server_accept(struct gvm_server *server)
 	}
 }
 
-/* Every connection is a descriptor; take what we may. */
+/*
+ * Every connection is a descriptor: take what we may.  Above the hard limit
+ * only root may; others get what there is.
+ */
 static void raise_descriptors(struct gvm_server *server)
 {
-	const rlim_t want = GVM_CONNECTIONS_MAX + 256;
+	const struct rlimit want = {
+		GVM_CONNECTIONS_MAX + 256, GVM_CONNECTIONS_MAX + 256,
+	};
 	struct rlimit rl;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) || rl.rlim_cur >= want)
+	if (getrlimit(RLIMIT_NOFILE, &rl) || rl.rlim_cur >= want.rlim_cur)
 		return;
-	rl.rlim_cur = want;
-	if (rl.rlim_max >= want) {
-		setrlimit(RLIMIT_NOFILE, &rl);
+	if (rl.rlim_max < want.rlim_cur && !setrlimit(RLIMIT_NOFILE, &want))
 		return;
-	}
-	/* Above the hard limit: root may, others get what there is. */
-	if (!setrlimit(RLIMIT_NOFILE, &(struct rlimit){ want, want }))
-		return;
-	rl.rlim_cur = rl.rlim_max;
+	rl.rlim_cur = rl.rlim_max < want.rlim_cur ? rl.rlim_max : want.rlim_cur;
 	setrlimit(RLIMIT_NOFILE, &rl);
-	gvm_server_log(server, "giantvm: at most %llu connections, for want of file descriptors; raise 'ulimit -Hn' to %llu for more",
-		       (unsigned long long)rl.rlim_max,
-		       (unsigned long long)want);
+	if (rl.rlim_cur < GVM_NODES_MAX)
+		gvm_server_log(server, "giantvm: at most %llu connections, for want of file descriptors; raise 'ulimit -Hn' to %llu for more",
+			       (unsigned long long)rl.rlim_cur,
+			       (unsigned long long)want.rlim_cur);
 }
 
 static int open_store(struct gvm_server *server,

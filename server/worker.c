@@ -110,6 +110,8 @@ static void dispatch(struct gvm_worker *w, const struct epoll_event *ev)
 		return;
 	}
 	/* Errors and hang-ups are found by the calls that they fail. */
+	if (ev->events & ~(u32)(EPOLLIN | EPOLLOUT))
+		k->hung_up = true;
 	if (ev->events & ~(u32)EPOLLOUT)
 		k->readable = true;
 	if (ev->events & ~(u32)(EPOLLIN | EPOLLRDHUP))

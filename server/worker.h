@@ -10,7 +10,7 @@
 #include "server.h"
 #include "session.h"
 
-#define GVM_CONNECTIONS_MAX	16384u
+#define GVM_CONNECTIONS_MAX	32768u	/* two for each of 10,240 nodes, and more */
 #define GVM_RX_BYTES \
 	((sizeof(struct gvm_msg) + GVM_PAYLOAD_BYTES_MAX + 4095) / 4096 * 4096)
 
@@ -29,6 +29,7 @@ struct gvm_link {
 	bool	queued;		/* waits for its turn */
 	bool	readable;	/* the socket may have more */
 	bool	writable;	/* the socket may take more */
+	bool	hung_up;	/* the stream has an end */
 	bool	closing;	/* last words are out */
 	bool	broken;		/* the socket is dead */
 	bool	flushing;	/* the keeper has it; must not be freed */
