@@ -190,7 +190,46 @@ static void lease_runs_out(u16 port)
 	client_close(&watch);
 }
 
-int main(void)
+/* A file store comes back with its regions, and waits for them as long. */
+static void lease_runs_out_after_restart(const char *store)
+{
+	struct gvm_server_config config = {
+		.listen = "127.0.0.1:0", .memory_bytes = 16 << 20,
+		.store = store, .lease_ms = 1500,
+	};
+	struct gvm_server *server;
+	struct client c, other, watch;
+
+	unlink(store + strlen("file:"));
+	server = server_start(&config);
+	client_enter(&c, gvm_server_port(server), 40);
+	client_enter(&other, gvm_server_port(server), 41);
+	stamp(bytes, 3, 1);
+	CHECK(!client_write(&c, 3, bytes, 1));
+	CHECK(!client_write(&other, 3, bytes, 1));
+	CHECK(!gvm_server_stop(server));
+	CHECK(client_closed(&c) && client_closed(&other));
+	CHECK(gvm_le32(c.error.code) == GVM_ERR_SHUTDOWN);
+	client_close(&other);
+
+	server = server_start(&config);
+	client_open(&watch, gvm_server_port(server));
+	CHECK(regions_become(&watch, 2));
+	client_close(&c);
+	client_open(&c, gvm_server_port(server));
+	client_name(&c, 40, 40);
+	CHECK(!client_attach(&c, 0));
+	CHECK(c.epoch == 2);
+	CHECK(regions_become(&watch, 1));
+	CHECK(!client_read(&c, 3, bytes, 1));
+	CHECK(stamp_version(bytes, 3) == 1);
+	client_close(&c);
+	client_close(&watch);
+	CHECK(!gvm_server_stop(server));
+	unlink(store + strlen("file:"));
+}
+
+int main(int argc, char **argv)
 {
 	struct gvm_server_config config = {
 		.listen = "127.0.0.1:0",
@@ -210,5 +249,7 @@ int main(void)
 	server = server_start(&config);
 	lease_runs_out(gvm_server_port(server));
 	CHECK(!gvm_server_stop(server));
+	if (argc > 1)
+		lease_runs_out_after_restart(argv[1]);
 	return 0;
 }
