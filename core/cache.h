@@ -8,6 +8,11 @@
  * which is as good as a reference bit (segmented FIFO: Turner and Levy,
  * "Segmented FIFO page replacement", SIGMETRICS 1981).
  *
+ * What a page has proved decides how long it stays: stolen back is best, then
+ * fetched again soon after it left, first touched, fetched after long, fetched
+ * unasked.  While a program loops over more than fits, what it fetches again
+ * goes first.
+ *
  * Pure: no clock, no allocation, no I/O; the driver serialises.  Age is counted
  * in generations; one ends every frames/GVM_CACHE_GENS insertions.
  */
@@ -33,7 +38,12 @@ struct gvm_cache {
 	u32	left;		/* insertions until the next generation */
 	u8	now;		/* current generation, modulo 256 */
 	u8	oldest;		/* oldest generation with a resident page */
+	bool	looping;	/* refetched pages are put last */
+	u32	lasts;		/* pages that were */
+	u32	steals;		/* lately; both decay */
+	u32	refetches;
 	u64	hand;		/* index of the chunk to sweep next */
+	u64	dry;		/* chunks looked at since a victim was found */
 	u64	resident;	/* sum of count[] */
 	u64	count[256];	/* resident pages of each generation */
 };
@@ -66,12 +76,13 @@ void gvm_cache_remove(struct gvm_cache *c, struct gvm_chunk *chunk, u32 idx,
 
 /*
  * Choose up to pages_max victims among the resident pages, as runs of
- * neighbours, oldest generation first.  chunks[] is the driver's table in any
- * order with NULL holes.  Nothing is removed: the driver evicts what it can,
- * calls gvm_cache_remove() for those and gvm_cache_insert(ROTATE) after a
- * remove for those it could not.  A page is a candidate when
- * gvm_page_resident(state).  At most chunks_max chunks are looked at, so that
- * a call is bounded; 0 runs means "call again" unless resident is 0.
+ * neighbours, from about the oldest sixteenth of them.  chunks[] is the driver's
+ * table in any order with NULL holes.  Nothing is removed: the driver evicts
+ * what it can, calls gvm_cache_remove() for those and gvm_cache_insert(ROTATE)
+ * after a remove for those it could not; one that it forgets stays where it is
+ * and is found again.  A page is a candidate when gvm_page_resident(state).  At
+ * most chunks_max chunks are looked at, so that a call is bounded; 0 runs means
+ * "call again" unless resident is 0.
  */
 u32 gvm_cache_victims(struct gvm_cache *c, struct gvm_chunk *const *chunks,
 		      u64 chunks_nr, u32 chunks_max, u32 pages_max,
