@@ -24,9 +24,11 @@
 struct gvm_attach {
 	struct gvm *gvm;		/* NULL until the first large mapping */
 	bool	ready;			/* environment read, fork handled */
+	bool	off;			/* leave everything alone, see orphan.c */
 	bool	quiet;
 	bool	guard;			/* see pins.c: pins must be kept off */
 	bool	filtered;		/* and the kernel helps */
+	int	pid;			/* not that of a vforked child */
 	u64	min_map;
 	struct gvm_config config;
 	const char *name;		/* of the program, for messages */
@@ -38,6 +40,13 @@ extern struct gvm_attach gvm_attach;
 void gvm_attach_ready(void);
 /* Open the engine if it is not open; does not return if that fails. */
 void gvm_attach_start(void);
+
+/* orphan.c */
+void gvm_attach_mark(void);
+/* Before anything that believes in the engine or the table. */
+void gvm_attach_check_orphan(void);
+/* The program is about to become another user. */
+void gvm_attach_before_uid(u64 uid);
 
 /* message.c */
 /* One line on standard error: "giantvm: " and the parts up to a NULL. */
@@ -51,8 +60,8 @@ const char *gvm_attach_errno_text(char *buf, long err);
 /* lock.c */
 void gvm_attach_lock(u64 *ret_mask);
 void gvm_attach_unlock(u64 mask);
-/* In the child of a fork: the thread that held it is the only one left. */
-void gvm_attach_lock_reset(void);
+/* In a child: only this thread is left, which holds it, or nobody does. */
+void gvm_attach_lock_reset(bool held);
 
 /* map.c; called with the lock held */
 /* Forget attached memory and reservations in the range; was any attached? */

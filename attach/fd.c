@@ -25,7 +25,10 @@ struct entry {			/* struct linux_dirent64 */
 
 static bool ours(int fd)
 {
-	return fd >= GVM_FD_MIN && gvm_attach.gvm && gvm_owns_fd(fd);
+	if (fd < GVM_FD_MIN)
+		return false;
+	gvm_attach_check_orphan();
+	return gvm_attach.gvm && gvm_owns_fd(fd);
 }
 
 long gvm_attach_close(int fd)

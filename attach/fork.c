@@ -76,7 +76,9 @@ void gvm_attach_fork_child(void)
 	char text[24];
 	int err;
 
-	gvm_attach_lock_reset();
+	gvm_attach_mark();
+	gvm_attach.pid = (int)gvm_sys(SYS_getpid);
+	gvm_attach_lock_reset(true);
 	if (gvm_attach.gvm) {
 		err = gvm_fork_child(gvm_attach.gvm);
 		if (err)

@@ -21,6 +21,7 @@ void gvm_attach_lock(u64 *ret_mask)
 	u64 all = ~(u64)0;
 	u32 seen = 0;
 
+	gvm_attach_check_orphan();
 	gvm_sys(SYS_rt_sigprocmask, SIG_BLOCK_ALL, &all, ret_mask, 8);
 	if (__atomic_compare_exchange_n(&word, &seen, 1, false,
 					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
@@ -36,7 +37,7 @@ void gvm_attach_unlock(u64 mask)
 	gvm_sys(SYS_rt_sigprocmask, SIG_SET_MASK, &mask, NULL, 8);
 }
 
-void gvm_attach_lock_reset(void)
+void gvm_attach_lock_reset(bool held)
 {
-	__atomic_store_n(&word, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&word, held, __ATOMIC_RELAXED);
 }

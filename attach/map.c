@@ -87,7 +87,9 @@ long gvm_attach_pending(bool at_once)
 	u64 at = 0;
 	long err = 0;
 
-	if (gvm_attach.gvm || !(at_once || enough()))
+	/* A vforked child must not start what would be its parent's. */
+	if (gvm_attach.gvm || !(at_once || enough()) ||
+	    gvm_sys(SYS_getpid) != gvm_attach.pid)
 		return 0;
 	gvm_attach_start();
 	while (!err && (span = gvm_spans_first(at, ~(u64)0))) {
@@ -123,6 +125,8 @@ long gvm_attach_adopt(u64 start, u64 end, int prot,
 
 	if (backing)
 		gvm_attach_pending(true);
+	if (backing && !gvm_attach.gvm)
+		return -ENOMEM;
 	if (!gvm_attach.gvm) {
 		span.what = GVM_SPAN_PENDING;
 		gvm_spans_add(&span);
@@ -230,6 +234,8 @@ static long map_locked(struct request *r, enum kind kind)
 	char text[24];
 	long at;
 
+	if (gvm_attach.off)
+		return map_now(r);
 	if (!gvm_spans_room())
 		return -ENOMEM;
 	if (kind == KIND_PRIVATE && r->size < gvm_attach.min_map &&
@@ -306,6 +312,8 @@ long gvm_attach_mmap(u64 addr, u64 len, int prot, int flags, int fd, u64 off)
 
 	if (len == 0 || r.size < len || addr + r.size < addr ||
 	    (r.fixed && !gvm_page_aligned(addr)))
+		return map_now(&r);
+	if (gvm_attach.off)
 		return map_now(&r);
 	gvm_attach_ready();
 	near = r.fixed && gvm_spans_near(addr, addr + r.size);

@@ -139,6 +139,8 @@ void gvm_attach_ready(void)
 	if (gvm_attach.ready)
 		return;
 	gvm_attach.ready = true;
+	gvm_attach.pid = (int)gvm_sys(SYS_getpid);
+	gvm_attach_mark();
 	read_environment();
 	if (pthread_atfork(gvm_attach_fork_prepare, gvm_attach_fork_parent,
 			   gvm_attach_fork_child))

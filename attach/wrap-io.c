@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The functions that programs call instead of libc's: input and output.
+ * The functions that programs call instead of libc's: input, output, users.
  *
- * Unlike those in wrap.c these wait, so a thread may be cancelled in them, and
- * only libc's own functions know how.  They are looked up once, at start.
+ * Unlike those in wrap.c these wait, so a thread may be cancelled in them, or
+ * concern all threads, and only libc's own functions know how.  They are
+ * looked up once, at start.
  *
  * While the guard is down (pins.c) and no shared memory is attached, each
  * costs one test.
@@ -25,6 +26,9 @@ enum real {
 	REAL_PREADV2,
 	REAL_SENDMSG,
 	REAL_SENDMMSG,
+	REAL_SETUID,
+	REAL_SETREUID,
+	REAL_SETRESUID,
 	REAL_URING,
 	REAL_URING_PARAMS,
 	REAL_NR,
@@ -38,6 +42,9 @@ static const char *const names[REAL_NR] = {
 	[REAL_PREADV2]		= "preadv64v2",
 	[REAL_SENDMSG]		= "sendmsg",
 	[REAL_SENDMMSG]		= "sendmmsg",
+	[REAL_SETUID]		= "setuid",
+	[REAL_SETREUID]		= "setreuid",
+	[REAL_SETRESUID]	= "setresuid",
 	[REAL_URING]		= "io_uring_queue_init",
 	[REAL_URING_PARAMS]	= "io_uring_queue_init_params",
 };
@@ -58,7 +65,7 @@ static void *real(enum real which)
 /* Looked up later, one of these could find its caller inside an allocator. */
 __attribute__((constructor)) static void look_up(void)
 {
-	for (enum real i = REAL_READ; i <= REAL_SENDMMSG; i++)
+	for (enum real i = REAL_READ; i < REAL_URING; i++)
 		real(i);
 }
 
@@ -182,6 +189,33 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 		gvm_attach_check_message(&messages[i].msg_hdr);
 	f = real(REAL_SENDMMSG);
 	return f(fd, messages, nr, flags);
+}
+
+int setuid(uid_t uid)
+{
+	int (*f)(uid_t);
+
+	gvm_attach_before_uid(uid);
+	f = real(REAL_SETUID);
+	return f(uid);
+}
+
+int setreuid(uid_t uid, uid_t effective)
+{
+	int (*f)(uid_t, uid_t);
+
+	gvm_attach_before_uid(effective);
+	f = real(REAL_SETREUID);
+	return f(uid, effective);
+}
+
+int setresuid(uid_t uid, uid_t effective, uid_t saved)
+{
+	int (*f)(uid_t, uid_t, uid_t);
+
+	gvm_attach_before_uid(effective);
+	f = real(REAL_SETRESUID);
+	return f(uid, effective, saved);
 }
 
 /* libaio's and liburing's: they return -errno, and errno stays as it is. */

@@ -135,7 +135,7 @@ static void beside_threads(void)
 
 	busy = map(LOCAL);
 	CHECK(pthread_create(&thread, NULL, writer, NULL) == 0);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 3; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
@@ -173,7 +173,24 @@ static void spawn(const char *self)
 	verify(at, LARGE, 10);
 }
 
-/* A child that we cannot know of must not see zeros. */
+/* A child that we cannot know of has memory of its own, unpaged. */
+static void bare_clone_lives(void)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		char *own = map(LARGE);
+
+		stamp(own, LARGE, 70);
+		verify(own, LARGE, 70);
+		close(4096);
+		_exit(munmap(own, LARGE) ? 67 : 0);
+	}
+	expect_exit((pid_t)pid, 0);
+	verify(at, LARGE, 10);
+}
+
+/* And must not see zeros where its parent's was. */
 static void bare_clone(void)
 {
 	int status = 0;
@@ -185,6 +202,30 @@ static void bare_clone(void)
 	}
 	CHECK(waitpid((pid_t)pid, &status, 0) == pid);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+/* Another user may neither open a userfaultfd nor write our files. */
+static void become_nobody(void)
+{
+	pid_t pid;
+
+	if (getuid() != 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		CHECK(setuid(65534) == 0);
+		verify(at, LARGE, 10);
+		pid = fork();
+		if (pid == 0) {
+			stamp(at, LARGE, 11);
+			verify(at, LARGE, 11);
+			_exit(0);
+		}
+		expect_exit(pid, 0);
+		verify(at, LARGE, 10);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
 }
 
 int main(int argc, char **argv)
@@ -202,7 +243,9 @@ int main(int argc, char **argv)
 	advised();
 	beside_threads();
 	spawn(argv[0]);
+	bare_clone_lives();
 	bare_clone();
+	become_nobody();
 	/* And exec in place of a program that has attached memory. */
 	execv(argv[0], (char *[]){ argv[0], "child", NULL });
 	return 99;

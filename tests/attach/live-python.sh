@@ -25,7 +25,7 @@ def check(table, generation):
 
 
 random.seed(1)
-N = 50000
+N = 30000
 order = list(range(N))
 table = {i: value(i, 1) for i in order}
 big = bytearray(os.urandom(1 << 20)) * 12

@@ -20,6 +20,7 @@ static int ranges_nr;
 void mock_configure(void)
 {
 	gvm_attach.ready = true;
+	gvm_attach.pid = (int)gvm_sys(SYS_getpid);
 	gvm_attach.quiet = true;
 	gvm_attach.min_map = MIB;
 	gvm_attach.name = "test";
