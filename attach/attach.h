@@ -103,8 +103,12 @@ void gvm_attach_fork_child(void);
 void gvm_attach_guard(void);
 /* The same, when memory came that will be handed over later. */
 void gvm_attach_foresee(void);
-/* May this program set up io_uring or Linux AIO?  what: for the message. */
-bool gvm_attach_async_allowed(const char *what);
+enum gvm_async {
+	GVM_ASYNC_AIO,
+	GVM_ASYNC_URING,
+};
+/* May this program set it up? */
+bool gvm_attach_async_allowed(enum gvm_async what);
 /* Must this read go through a buffer of ours? */
 bool gvm_attach_must_bounce(int fd, const struct iovec *iov, int nr);
 long gvm_attach_bounce(int fd, const struct iovec *iov, int nr, long off,

@@ -114,7 +114,9 @@ static bool guard_foreseen(void)
 		return false;
 	if (gvm_attach.config.evict == GVM_EVICT_COPY)
 		return true;
-	if (gvm_scan_args_name_memfd())
+	/* QEMU with shared memory, which cannot be moved. */
+	if (gvm_scan_args_hold("memory-backend-memfd") &&
+	    !gvm_scan_args_hold("share=off"))
 		return true;
 	if (gvm_attach.config.evict == GVM_EVICT_MOVE)
 		return false;
@@ -128,20 +130,35 @@ void gvm_attach_foresee(void)
 		__atomic_store_n(&gvm_attach.guard, true, __ATOMIC_RELEASE);
 }
 
-bool gvm_attach_async_allowed(const char *what)
+/*
+ * QEMU's event loop tries io_uring whatever its disks use, and is as well off
+ * without.  That is not worth a line in every run.
+ */
+static bool worth_telling(enum gvm_async what)
 {
-	static bool told;
+	return !gvm_attach.quiet &&
+	       (what != GVM_ASYNC_URING || !strstr(gvm_attach.name, "qemu") ||
+		gvm_scan_args_hold("io_uring"));
+}
+
+bool gvm_attach_async_allowed(enum gvm_async what)
+{
+	static const char *const names[] = {
+		[GVM_ASYNC_AIO]		= "Linux AIO (io_setup)",
+		[GVM_ASYNC_URING]	= "io_uring",
+	};
+	static bool told[2];
 
 	gvm_attach_ready();
 	if (!gvm_attach.guard && (gvm_attach.gvm || !guard_foreseen())) {
-		aio_seen |= what[0] == 'L';
+		aio_seen |= what == GVM_ASYNC_AIO;
 		return true;
 	}
-	if (!told && !gvm_attach.quiet)
-		gvm_attach_say(what, " is refused to ", gvm_attach.name,
+	if (!told[what] && worth_telling(what))
+		gvm_attach_say(names[what], " is refused to ", gvm_attach.name,
 			       ", because it can write behind the pager",
 			       ADVICE, NULL);
-	told = true;
+	told[what] = true;
 	return false;
 }
 

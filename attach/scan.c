@@ -79,8 +79,7 @@ bool gvm_scan_has_aio(void)
 	return file_holds("/proc/self/maps", "/[aio]");
 }
 
-bool gvm_scan_args_name_memfd(void)
+bool gvm_scan_args_hold(const char *text)
 {
-	return file_holds("/proc/self/cmdline", "memory-backend-memfd") &&
-	       !file_holds("/proc/self/cmdline", "share=off");
+	return file_holds("/proc/self/cmdline", text);
 }

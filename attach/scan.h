@@ -12,7 +12,7 @@
 bool gvm_scan_has_io_uring(void);
 /* Is the ring of a Linux AIO context mapped? */
 bool gvm_scan_has_aio(void);
-/* Does the command line name a shared memfd backend (QEMU)? */
-bool gvm_scan_args_name_memfd(void);
+/* Does the command line hold the text? */
+bool gvm_scan_args_hold(const char *text);
 
 #endif

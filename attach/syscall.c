@@ -120,10 +120,10 @@ static bool io_call(long nr, long a, long b, long c, long d, long e, long f,
 		return false;
 	case SYS_io_setup:
 		*ret = -ENOSYS;
-		return !gvm_attach_async_allowed("Linux AIO (io_setup)");
+		return !gvm_attach_async_allowed(GVM_ASYNC_AIO);
 	case SYS_io_uring_setup:
 		*ret = -ENOSYS;
-		return !gvm_attach_async_allowed("io_uring");
+		return !gvm_attach_async_allowed(GVM_ASYNC_URING);
 	default:
 		return false;
 	}

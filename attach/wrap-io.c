@@ -225,7 +225,7 @@ int io_uring_queue_init_params(unsigned entries, void *ring, void *params);
 
 int io_setup(int nr, void **context)
 {
-	if (!gvm_attach_async_allowed("Linux AIO (io_setup)"))
+	if (!gvm_attach_async_allowed(GVM_ASYNC_AIO))
 		return -ENOSYS;
 	return (int)gvm_sys(SYS_io_setup, nr, context);
 }
@@ -234,7 +234,7 @@ int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
 {
 	int (*f)(unsigned, void *, unsigned) = real(REAL_URING);
 
-	if (!f || !gvm_attach_async_allowed("io_uring"))
+	if (!f || !gvm_attach_async_allowed(GVM_ASYNC_URING))
 		return -ENOSYS;
 	return f(entries, ring, flags);
 }
@@ -243,7 +243,7 @@ int io_uring_queue_init_params(unsigned entries, void *ring, void *params)
 {
 	int (*f)(unsigned, void *, void *) = real(REAL_URING_PARAMS);
 
-	if (!f || !gvm_attach_async_allowed("io_uring"))
+	if (!f || !gvm_attach_async_allowed(GVM_ASYNC_URING))
 		return -ENOSYS;
 	return f(entries, ring, params);
 }

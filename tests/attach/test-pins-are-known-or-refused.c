@@ -75,7 +75,7 @@ static void late_aio(void)
 {
 	void *context = NULL;
 
-	CHECK(gvm_attach_async_allowed("Linux AIO (io_setup)"));
+	CHECK(gvm_attach_async_allowed(GVM_ASYNC_AIO));
 	CHECK(gvm_sys(SYS_io_setup, 4, &context) == 0);
 	mock.needs_hold = 1;
 	map_anon(8 * MIB, RW, 0, 0);
@@ -87,7 +87,7 @@ static void raw_calls_are_refused(void)
 
 	mock.needs_hold = 1;
 	map_anon(8 * MIB, RW, 0, 0);
-	CHECK(!gvm_attach_async_allowed("io_uring"));
+	CHECK(!gvm_attach_async_allowed(GVM_ASYNC_URING));
 	CHECK(gvm_sys(SYS_io_setup, 4, &context) == -ENOSYS);
 	CHECK(gvm_sys(SYS_io_uring_setup, 4, NULL) == -ENOSYS);
 	CHECK(gvm_sys(SYS_getpid) > 0);
@@ -98,18 +98,18 @@ static void foreseen(void)
 	gvm_attach.gvm = NULL;
 	gvm_attach.config.evict = GVM_EVICT_AUTO;
 	mock.can_move = 0;
-	CHECK(!gvm_attach_async_allowed("io_uring"));
+	CHECK(!gvm_attach_async_allowed(GVM_ASYNC_URING));
 	mock.can_move = 1;
-	CHECK(gvm_attach_async_allowed("io_uring"));
+	CHECK(gvm_attach_async_allowed(GVM_ASYNC_URING));
 	gvm_attach.config.evict = GVM_EVICT_COPY;
-	CHECK(!gvm_attach_async_allowed("io_uring"));
+	CHECK(!gvm_attach_async_allowed(GVM_ASYNC_URING));
 }
 
 int main(void)
 {
 	mock_configure();
 	at = map_anon(8 * MIB, RW, 0, 0);
-	CHECK(gvm_attach_async_allowed("io_uring"));
+	CHECK(gvm_attach_async_allowed(GVM_ASYNC_URING));
 	vfio();
 	copying_keeps_direct_reads_off();
 	CHECK(mock_status_of(late_aio) == 125);
