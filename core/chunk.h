@@ -19,7 +19,9 @@ struct gvm_chunk {
 	u16	server;		/* index of its home; GVM_SERVER_NONE: not placed */
 	u8	gen_oldest;	/* no resident page is older than this (hint) */
 	u8	flags;		/* the pager's */
-	u8	reserved[6];
+	u8	fills;		/* of late: pages fetched and mapped protected */
+	u8	writes;		/* of late: how many of those were written */
+	u8	reserved[4];
 	u8	state[GVM_CHUNK_PAGES];	/* enum gvm_page_state, core/page.h */
 	u8	gen[GVM_CHUNK_PAGES];	/* resident: age; else when it left */
 	u32	word[GVM_CHUNK_PAGES];	/* by state: CRC, staging slot, request */

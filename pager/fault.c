@@ -214,8 +214,11 @@ static void protect_fault(struct gvm_shard *s, u64 va)
 		gvm_uffd_wake(s->uffd, va, GVM_PAGE_BYTES);
 		return;
 	}
-	if (chunk->state[idx] == GVM_PAGE_CLEAN)
+	if (chunk->state[idx] == GVM_PAGE_CLEAN) {
 		chunk->word[idx] = 1;
+		if (chunk->writes < chunk->fills)
+			chunk->writes++;
+	}
 	gvm_page_event(s, chunk, idx, GVM_EV_WRITE_FAULT, &actions);
 	if (gvm_uffd_protect(s->uffd, va, GVM_PAGE_BYTES, false) !=
 	    GVM_FILL_OK)

@@ -123,6 +123,7 @@ struct gvm_link {
 	u8	full;		/* refused a WRITE for lack of room */
 	u8	attached_before;
 	u64	stored;		/* pages it holds of ours, as we count them */
+	u64	chunks;		/* placed there: each may grow to 512 pages */
 	u64	retry_ns;	/* when to connect again; 0: not waiting */
 	u64	backoff_ns;
 	u64	alive_ns;	/* last time it answered anything */

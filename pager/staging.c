@@ -288,8 +288,10 @@ static bool refused_one(struct gvm_shard *s, struct gvm_request_page *p,
 		chunk->word[idx] = !p->first;
 		break;
 	}
-	if (!chunk->stored)
+	if (!chunk->stored && chunk->server != GVM_SERVER_NONE) {
+		s->links[server].chunks--;
 		chunk->server = GVM_SERVER_NONE;
+	}
 	return true;
 }
 
