@@ -265,6 +265,11 @@ static int check_config(const struct gvm_server_config *config)
 		snprintf(why_buf, WHY_BYTES, "--lease must be at most a week");
 		return -EINVAL;
 	}
+	if (config->spin_us > GVM_SERVER_SPIN_US_MAX) {
+		snprintf(why_buf, WHY_BYTES, "--spin must be at most %u",
+			 GVM_SERVER_SPIN_US_MAX);
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -275,6 +280,7 @@ static int start(struct gvm_server *server,
 
 	server->log = config->log;
 	server->log_arg = config->log_arg;
+	server->spin_ns = config->spin_us * 1000ull;
 	server->workers_nr = config->threads;
 	server->workers = calloc(config->threads, sizeof(*server->workers));
 	if (!server->workers) {
@@ -313,6 +319,9 @@ int gvm_server_start(const struct gvm_server_config *config,
 
 	c.listen = c.listen ? c.listen : GVM_SERVER_LISTEN;
 	c.threads = c.threads ? c.threads : 1;
+	c.spin_us = c.spin_us ? c.spin_us : GVM_SERVER_SPIN_US;
+	if (c.spin_us == GVM_SERVER_SPIN_NEVER)
+		c.spin_us = 0;
 	c.lease_ms = c.lease_ms ? c.lease_ms : GVM_SERVER_LEASE_MS;
 	*why_buf = '\0';
 	err = check_config(&c);

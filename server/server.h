@@ -13,6 +13,10 @@
 #define GVM_SERVER_LISTEN	"127.0.0.1:9999"
 #define GVM_SERVER_THREADS_MAX	64u
 #define GVM_SERVER_LEASE_MS	60000u
+/* 0 in the configuration: the default.  This: never. */
+#define GVM_SERVER_SPIN_US	100u
+#define GVM_SERVER_SPIN_US_MAX	10000u
+#define GVM_SERVER_SPIN_NEVER	UINT32_MAX
 #define GVM_SERVER_LEASE_MS_MAX	(7u * 24 * 3600 * 1000)
 
 struct gvm_server;
@@ -23,6 +27,7 @@ struct gvm_server_config {
 	const char	*store;		/* NULL or "anon", or "file:PATH" */
 	unsigned	threads;	/* 0: one */
 	uint32_t	lease_ms;	/* 0: default */
+	uint32_t	spin_us;	/* before a thread sleeps; 0: default */
 	bool		insecure;	/* other than loopback addresses too */
 	/*
 	 * One line for the operator, without an end of line.  From any thread.

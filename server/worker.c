@@ -17,6 +17,7 @@
 #include "worker.h"
 
 #define EVENTS		256
+#define SPIN_CREDIT	8u	/* spins in vain that one success earns */
 #define AWAKE_NS	100000ull
 #define RX_KEEP		8u	/* free receive buffers that are kept */
 

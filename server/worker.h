@@ -54,6 +54,8 @@ struct gvm_worker {
 	struct gvm_reply_pool	replies;
 	void			*rx_free;	/* linked by their first bytes */
 	u32			rx_free_nr;
+	u32			spin_credit;
+	u32			sleeps;
 
 	pthread_mutex_t		lock;
 	struct gvm_link		*links;
@@ -80,6 +82,7 @@ struct gvm_server {
 	int			listener;
 	int			spare;		/* given up to refuse politely */
 	bool			stop;		/* atomic */
+	u64			spin_ns;
 	uint16_t		port;
 	char			address[64];
 	void			(*log)(const char *line, void *arg);

@@ -82,6 +82,9 @@ done
 for lease in 0 -1 1e9 99999999 ''; do
 	refused 2 "--lease $lease: must be a whole number" --lease "$lease"
 done
+for spin in -1 10001 1.5 ''; do
+	refused 2 "--spin $spin: must be a whole number" --spin "$spin"
+done
 refused 2 "--ready-fd -1" --ready-fd -1
 refused 1 "--ready-fd 77" --listen 127.0.0.1:0 --ready-fd 77
 
@@ -114,7 +117,7 @@ refused 1 "another program uses this port" --listen "127.0.0.1:$port"
 end TERM 0
 start --memory 4M --threads 3
 end INT 0
-start --memory 4M --lease 1
+start --memory 4M --lease 1 --spin 0
 end HUP 0
 
 # A file, made, served twice, of another size, of another kind, damaged.
