@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -37,36 +36,25 @@ void gvm_check_kvm(const struct gvm_ask *ask, struct gvm_finding *f)
 }
 
 /*
- * Heuristic overcommit (mode 0) refuses one mapping larger than RAM and swap
- * together: just what a guest bigger than its host asks for.
+ * Attached memory is mapped with MAP_NORESERVE, so heuristic overcommit (mode
+ * 0) does not count it; strict overcommit counts everything.
  */
 void gvm_check_overcommit(const struct gvm_ask *ask, struct gvm_finding *f)
 {
 	int64_t mode = gvm_read_number(OVERCOMMIT, -1);
-	struct sysinfo si;
-	double gib = 0;
 
 	(void)ask;
 	f->name = "overcommit";
-	if (sysinfo(&si) == 0)
-		gib = ((double)si.totalram + (double)si.totalswap) *
-			si.mem_unit / (1 << 30);
-	switch (mode) {
-	case 1:
-		gvm_found(f, GVM_LEVEL_OK, "memory of any size may be mapped");
-		return;
-	case 0:
-		gvm_found(f, GVM_LEVEL_WARN, "one mapping over %.1f GiB (RAM and swap) is refused",
-			  gib);
-		break;
-	case 2:
-		gvm_found(f, GVM_LEVEL_FAIL, "strict: memory beyond the commit limit is refused");
-		break;
-	default:
-		gvm_found(f, GVM_LEVEL_WARN, "cannot read %s", OVERCOMMIT);
+	if (mode == 0 || mode == 1) {
+		gvm_found(f, GVM_LEVEL_OK, "%s: attached memory may be larger than RAM",
+			  mode ? "always" : "heuristic");
 		return;
 	}
-	gvm_mend(f, "sudo sysctl -w vm.overcommit_memory=1");
+	if (mode == 2)
+		gvm_found(f, GVM_LEVEL_FAIL, "strict: memory beyond the commit limit is refused");
+	else
+		gvm_found(f, GVM_LEVEL_WARN, "cannot read %s", OVERCOMMIT);
+	gvm_mend(f, "sudo sysctl -w vm.overcommit_memory=0");
 }
 
 void gvm_check_huge_pages(const struct gvm_ask *ask, struct gvm_finding *f)

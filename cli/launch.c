@@ -71,8 +71,9 @@ static bool join_preload(const char *attach, const char *before,
 }
 
 /*
- * The heap of glibc grows by brk(), in small steps, and cannot be attached;
- * jemalloc's comes from mmap() in large ones.  Empty: leave the heap alone.
+ * The heap of glibc grows by brk() and by an mmap() of libc's own, neither of
+ * which can be caught; jemalloc's comes from the mmap() that we see.  Empty:
+ * leave the heap alone.
  * QEMU's large memory is the guest's, which is mapped in any case.
  */
 static bool choose_allocator(const struct gvm_run *run,
@@ -95,7 +96,7 @@ static bool choose_allocator(const struct gvm_run *run,
 		return false;
 	}
 	if (!run->quiet)
-		gvm_complain("the program's small allocations are not paged; for that: %s",
+		gvm_complain("what the program gets from malloc() is not paged; for that: %s",
 			     JEMALLOC_APT);
 	return true;
 }

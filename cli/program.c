@@ -135,23 +135,29 @@ static bool links_allocator(const struct image *im)
 }
 
 /*
- * "#!/path arg": the path, or NULL if it is no script.  line has room for what
- * the kernel reads.
+ * "#!/path arg": the path, or NULL if it is no script.  "#!/usr/bin/env arg":
+ * where arg is found.
  */
-static const char *interpreter(const struct image *im, char line[256])
+static const char *interpreter(const struct image *im, char line[4096])
 {
 	size_t len = im->bytes < 255 ? im->bytes : 255;
-	char *s, *end;
+	char *path, *arg, *rest;
 
 	if (len < 3 || memcmp(im->at, "#!", 2) != 0)
 		return NULL;
-	memcpy(line, im->at, len);
-	line[len] = '\0';
+	memcpy(line, im->at + 2, len - 2);
+	line[len - 2] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	s = line + 2 + strspn(line + 2, " \t");
-	end = s + strcspn(s, " \t");
-	*end = '\0';
-	return *s ? s : NULL;
+	path = strtok_r(line, " \t", &rest);
+	arg = path ? strtok_r(NULL, " \t", &rest) : NULL;
+	if (arg && !strcmp(path, "/usr/bin/env")) {
+		char name[256];
+
+		snprintf(name, sizeof(name), "%s", arg);
+		if (gvm_find_program(name, line, 4096) == 0)
+			return line;
+	}
+	return path;
 }
 
 /* Would the kernel start it in secure execution, which ignores preloads? */
@@ -200,6 +206,7 @@ static bool judge(const char *path, const struct image *im,
 {
 	const char *why = why_not_elf(im);
 	char copy[4096];
+	const char *name;
 
 	if (why) {
 		gvm_complain("run: %s %s", path, why);
@@ -212,9 +219,9 @@ static bool judge(const char *path, const struct image *im,
 		return false;
 	}
 	snprintf(copy, sizeof(copy), "%s", path);
-	ret->is_vmm = !strncmp(basename(copy), "qemu-system-", 12) ||
-		      !strcmp(basename(copy), "qemu-kvm") ||
-		      !strcmp(basename(copy), "kvm");
+	name = basename(copy);
+	ret->is_vmm = !strncmp(name, "qemu-system-", 12) ||
+		      !strcmp(name, "qemu-kvm") || !strcmp(name, "kvm");
 	ret->has_allocator = links_allocator(im);
 	return true;
 }
@@ -232,7 +239,7 @@ static bool complain_open(const char *path, int err)
 bool gvm_program_check(const char *command, struct gvm_program *ret)
 {
 	int err = gvm_find_program(command, ret->path, sizeof(ret->path));
-	char path[4096], line[256];
+	char path[4096], line[4096];
 
 	if (err) {
 		gvm_complain(err == -EACCES ?
