@@ -30,6 +30,7 @@ struct gvm_attach {
 	bool	filtered;		/* and the kernel helps */
 	int	pid;			/* not that of a vforked child */
 	u64	min_map;
+	pid_t	supervisor;		/* its `giantvm run`; 0: none */
 	struct gvm_config config;
 	const char *name;		/* of the program, for messages */
 };

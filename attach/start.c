@@ -11,13 +11,17 @@
  * engine cannot be opened, it ends with a message and status 125.
  */
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "attach.h"
+#include "monitor.h"
 #include "sys.h"
 
 #define MIN_MAP_DEFAULT	(1ull << 20)
@@ -100,6 +104,24 @@ static const char *keep(const char *text)
 	return (const char *)at;
 }
 
+/* A list of servers that is too long for a variable: "@" and a file of it. */
+static const char *keep_file(const char *path)
+{
+	long fd = gvm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	long len = fd < 0 ? fd : gvm_sys(SYS_lseek, fd, 0, SEEK_END);
+	long at = -ENOENT;
+
+	if (len > 0)	/* and a zero behind it */
+		at = gvm_sys(SYS_mmap, NULL, len + 1, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if ((at < 0 && at > -4096) ||
+	    gvm_sys(SYS_pread64, fd, at, len, 0) != len)
+		gvm_attach_stop("cannot read the list of servers in ", path,
+				"; is its `giantvm run` gone?", NULL);
+	gvm_sys(SYS_close, fd);
+	return (const char *)at;
+}
+
 static void read_environment(void)
 {
 	static const char *const engines[] = { "auto", "uffd", "kernel", NULL };
@@ -109,7 +131,10 @@ static void read_environment(void)
 	const char *quiet = setting("GIANTVM_QUIET");
 
 	c->size = sizeof(*c);
-	c->servers = servers && *servers ? keep(servers) : NULL;
+	if (servers && *servers == '@')
+		c->servers = keep_file(servers + 1);
+	else
+		c->servers = servers && *servers ? keep(servers) : NULL;
 	c->local_bytes = number("GIANTVM_LOCAL", 0, ~0ull >> 1);
 	c->prefetch_pages = (u32)number("GIANTVM_PREFETCH", GVM_PREFETCH_PAGES,
 					GVM_PREFETCH_PAGES_MAX);
@@ -122,6 +147,7 @@ static void read_environment(void)
 	if (gvm_attach.min_map < GVM_PAGE_BYTES)
 		gvm_attach.min_map = GVM_PAGE_BYTES;
 	gvm_attach.quiet = quiet && *quiet && strcmp(quiet, "0") != 0;
+	gvm_attach.supervisor = (pid_t)number("GIANTVM_SUPERVISOR", 0, 1u << 30);
 	gvm_attach.name = (const char *)getauxval(AT_EXECFN);
 	if (!gvm_attach.name)
 		gvm_attach.name = "the program";
@@ -216,7 +242,8 @@ void gvm_attach_start(void)
 		gvm_attach_stop("cannot page the memory of ", gvm_attach.name,
 				": ", why ? why :
 				gvm_attach_errno_text(text, err), NULL);
-	if (!gvm_attach.quiet)
+	/* A run may have hundreds of processes: the first speaks for all. */
+	if (!gvm_attach.quiet && gvm_monitor_first(gvm_attach.supervisor))
 		gvm_attach_say(gvm_engine_line(gvm_attach.gvm), NULL);
 }
 

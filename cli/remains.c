@@ -84,6 +84,7 @@ static bool is_of_another(const struct gvm_remains *r)
 
 void gvm_remains_clear(struct gvm_tally *t, const char *servers)
 {
+	static struct gvm_tally others;	/* nobody wants to know */
 	static pid_t dead[DEAD_MAX];
 	int nr = gvm_dead_pids(dead, DEAD_MAX);
 	struct gvm_remains r;
@@ -98,7 +99,7 @@ void gvm_remains_clear(struct gvm_tally *t, const char *servers)
 			drop(t, servers, &r);
 		} else {
 			/* Its supervisor was killed before it. */
-			drop(t, r.servers, &r);
+			drop(&others, r.servers, &r);
 		}
 		gvm_remains_forget(dead[i]);
 	}
@@ -112,7 +113,7 @@ void gvm_tally_print(const struct gvm_tally *t, const char *name)
 	char processes[40] = "";
 
 	if (!t->processes) {
-		gvm_complain("%s: nothing was paged: it mapped no memory that was large enough (--min-map)",
+		gvm_complain("%s: nothing was paged: it needed little memory, or none of the kind that is paged ('man giantvm-run' says which)",
 			     name);
 		return;
 	}

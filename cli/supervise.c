@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "pager/watch.h"
 #include "remains.h"
 #include "run.h"
 #include "text.h"
@@ -179,6 +180,7 @@ int gvm_supervise(const struct gvm_run *run, pid_t server_pid)
 		execute(run, &before);
 	watch(&s, &signals);
 	gvm_remains_clear(&s.tally, run->servers);
+	gvm_run_forget(getpid());
 	/* A program that failed has said why; that nothing was paged is no news. */
 	if (!run->quiet && (s.tally.processes || !s.status))
 		gvm_tally_print(&s.tally, run->argv[0]);

@@ -36,6 +36,30 @@ bool gvm_monitor_path(char *buf, size_t size, pid_t pid)
 	return true;
 }
 
+void gvm_monitor_first_path(char *buf, size_t size, pid_t supervisor)
+{
+	char dir[224];
+
+	gvm_monitor_path(dir, sizeof(dir), 0);
+	gvm_format(buf, size, "%s/run-%u", dir, (unsigned int)supervisor);
+}
+
+bool gvm_monitor_first(pid_t supervisor)
+{
+	char path[256];
+	long fd;
+
+	if (!supervisor)
+		return true;
+	gvm_monitor_first_path(path, sizeof(path), supervisor);
+	fd = gvm_sys(SYS_openat, AT_FDCWD, path,
+		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     0600);
+	if (fd >= 0)
+		gvm_sys(SYS_close, fd);
+	return fd != -EEXIST;
+}
+
 /* Field 22 of /proc/self/stat tells two processes of one pid apart. */
 static u64 start_time(void)
 {

@@ -33,6 +33,14 @@ static_assert(offsetof(struct gvm_monitor, stats) == 4096, "file layout");
 /* "<runtime dir>" or "<runtime dir>/<pid>" into buf; false: too long. */
 bool gvm_monitor_path(char *buf, size_t size, pid_t pid);
 
+/*
+ * Is this the first process of its run to ask?  True for one that has no
+ * supervisor.
+ */
+bool gvm_monitor_first(pid_t supervisor);
+/* The mark of that. */
+void gvm_monitor_first_path(char *buf, size_t size, pid_t supervisor);
+
 /* The process is the sum of its shards. */
 void gvm_stats_sum(const struct gvm_monitor *m, struct gvm_stats *ret_stats);
 

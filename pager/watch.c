@@ -282,6 +282,14 @@ int gvm_remains_forget(pid_t pid)
 	return unlink(path) ? -errno : 0;
 }
 
+void gvm_run_forget(pid_t supervisor)
+{
+	char path[256];
+
+	gvm_monitor_first_path(path, sizeof(path), supervisor);
+	unlink(path);
+}
+
 uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,
 			      unsigned permille)
 {

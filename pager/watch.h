@@ -27,4 +27,7 @@ int gvm_remains_of(pid_t pid, struct gvm_remains *ret_remains);
 /* Take away the file of a process that is no more. */
 int gvm_remains_forget(pid_t pid);
 
+/* Take away what the processes of a run left there together. */
+void gvm_run_forget(pid_t supervisor);
+
 #endif

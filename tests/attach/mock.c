@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mock.h"
+#include "monitor.h"
 #include "own.h"
 #include "sys.h"
 #include "uffd.h"
@@ -108,6 +109,12 @@ const char *gvm_engine_line(const struct gvm *gvm)
 {
 	(void)gvm;
 	return "mock engine";
+}
+
+bool gvm_monitor_first(pid_t supervisor)
+{
+	(void)supervisor;
+	return true;
 }
 
 int gvm_register(struct gvm *gvm, void *addr, uint64_t len,

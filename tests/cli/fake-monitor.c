@@ -136,6 +136,11 @@ int gvm_remains_forget(pid_t pid)
 	return -ESRCH;
 }
 
+void gvm_run_forget(pid_t supervisor)
+{
+	(void)supervisor;
+}
+
 uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,
 			      unsigned permille)
 {
