@@ -58,6 +58,9 @@ static long open_reserved(u64 start, u64 end, int prot)
 		span = gvm_spans_first(start, end);
 		span->no_fork = old.no_fork;
 		span->wipe = old.wipe;
+		if (old.no_fork && gvm_span_attached(span))
+			gvm_advise(gvm_attach.gvm, (void *)start, end - start,
+				   MADV_DONTFORK);
 		return 0;
 	}
 	old.start = start;
@@ -188,11 +191,14 @@ static long advise_attached(struct gvm_span *span, u64 start, u64 end,
 		if (span->what == GVM_SPAN_SHARED)
 			return -EINVAL;
 		/* fall through */
-	case ADVICE_NO_FORK:
-	case ADVICE_FORK:
 	case ADVICE_KEEP:
 		remember(span, what);
 		return 0;
+	case ADVICE_NO_FORK:
+	case ADVICE_FORK:
+		remember(span, what);
+		return gvm_advise(gvm_attach.gvm, (void *)start, end - start,
+				  advice);
 	case ADVICE_REFUSE:
 		return -EINVAL;
 	}

@@ -43,8 +43,8 @@ void gvm_attach_fork_parent(void)
 
 /*
  * What the child does not have is forgotten; what the program wanted empty in
- * it becomes so.  Nothing is unmapped where the kernel left a hole: the engine
- * may have put memory of its own there by now.
+ * it becomes so.  Nothing is unmapped: where the kernel left a hole, the
+ * engine may have put memory of its own by now.
  */
 static void honour_advice(void)
 {
@@ -52,22 +52,15 @@ static void honour_advice(void)
 	u64 at = 0;
 
 	while ((span = gvm_spans_first(at, ~(u64)0))) {
-		u64 start = span->start;
-		u64 end = span->end;
 		bool attached = gvm_span_attached(span);
-		bool absent = attached ? fork_result ||
-			      span->what == GVM_SPAN_SHARED : span->no_fork;
+		u64 start = span->start;
 
-		at = end;
-		if (absent) {
-			gvm_attach_drop(start, end);
-		} else if (attached && span->no_fork) {
-			gvm_attach_drop(start, end);
-			gvm_sys(SYS_munmap, start, end - start);
-		} else if (attached && span->wipe) {
-			gvm_discard(gvm_attach.gvm, (void *)start,
-				    end - start);
-		}
+		at = span->end;
+		if (span->no_fork || span->what == GVM_SPAN_SHARED ||
+		    (attached && fork_result))
+			gvm_attach_drop(start, at);
+		else if (attached && span->wipe)
+			gvm_discard(gvm_attach.gvm, (void *)start, at - start);
 	}
 }
 

@@ -103,6 +103,9 @@ long gvm_attach_pending(bool at_once)
 		err = hand_over(span->start, at, NULL);
 		if (!err)
 			span->what = GVM_SPAN_PRIVATE;
+		if (!err && span->no_fork)
+			gvm_advise(gvm_attach.gvm, (void *)span->start,
+				   at - span->start, MADV_DONTFORK);
 	}
 	if (err)
 		gvm_attach_stop("no memory to page ", gvm_attach.name,

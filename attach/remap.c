@@ -18,6 +18,8 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+#define READ_WRITE	(PROT_READ | PROT_WRITE)
+
 struct remap {
 	u64	from;
 	u64	from_len;
@@ -69,8 +71,7 @@ static long grow_in_place(const struct remap *m, int prot)
 	long at;
 	long err;
 
-	at = map_at(start, more, PROT_READ | PROT_WRITE,
-		    MAP_FIXED_NOREPLACE);
+	at = map_at(start, more, READ_WRITE, MAP_FIXED_NOREPLACE);
 	if (failed(at))
 		return -ENOMEM;
 	/* A kernel before 4.17 takes the address for a hint. */
@@ -81,7 +82,7 @@ static long grow_in_place(const struct remap *m, int prot)
 		gvm_sys(SYS_munmap, at, more);
 		return err;
 	}
-	if (prot != (PROT_READ | PROT_WRITE))
+	if (prot != READ_WRITE)
 		gvm_sys(SYS_mprotect, start, more, prot);
 	return (long)m->from;
 }
@@ -101,6 +102,9 @@ static long move(const struct remap *m, struct gvm_span span)
 	at = map_at(m->to, m->to_len, PROT_NONE, fixed ? MAP_FIXED : 0);
 	if (failed(at))
 		return at;
+	/* The engine reads the old place, and makes the new one writable. */
+	if (span.prot != READ_WRITE)
+		gvm_sys(SYS_mprotect, m->from, len, READ_WRITE);
 	err = gvm_move(gvm_attach.gvm, (void *)m->from, len, (void *)at,
 		       m->to_len);
 	if (err == -ENOMEM) {
@@ -114,6 +118,11 @@ static long move(const struct remap *m, struct gvm_span span)
 	gvm_spans_cut(m->from, m->from + len);
 	span.start = (u64)at;
 	span.end = (u64)at + m->to_len;
+	if (span.prot != READ_WRITE)
+		gvm_sys(SYS_mprotect, at, m->to_len, span.prot);
+	if (span.no_fork)
+		gvm_advise(gvm_attach.gvm, (void *)at, m->to_len,
+			   MADV_DONTFORK);
 	gvm_spans_add(&span);
 	return at;
 }

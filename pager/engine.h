@@ -114,8 +114,8 @@ int gvm_ranges_add(struct gvm_ranges *r, const struct gvm_range *range);
 void gvm_ranges_cut(struct gvm_ranges *r, u64 start, u64 end);
 bool gvm_ranges_find(const struct gvm_ranges *r, u64 va,
 		     struct gvm_range *ret_range);
-void gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
-		    int no_fork);
+int gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
+		   int no_fork);
 void gvm_ranges_put_fd(struct gvm_ranges *r, int fd);
 /* The first range that overlaps [start, end); false: none. */
 bool gvm_ranges_first(const struct gvm_ranges *r, u64 start, u64 end,

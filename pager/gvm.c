@@ -475,14 +475,12 @@ int gvm_advise(struct gvm *g, const void *addr, uint64_t len, int advice)
 	switch (advice) {
 	case MADV_HUGEPAGE:
 	case MADV_NOHUGEPAGE:
-		gvm_ranges_set(&g->ranges, start, start + len,
-			       advice == MADV_HUGEPAGE, -1);
-		return 0;
+		return gvm_ranges_set(&g->ranges, start, start + len,
+				      advice == MADV_HUGEPAGE, -1);
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
-		gvm_ranges_set(&g->ranges, start, start + len, -1,
-			       advice == MADV_DONTFORK);
-		return 0;
+		return gvm_ranges_set(&g->ranges, start, start + len, -1,
+				      advice == MADV_DONTFORK);
 	}
 	return -EINVAL;
 }

@@ -183,12 +183,34 @@ bool gvm_ranges_find(const struct gvm_ranges *r, u64 va,
 	return gvm_ranges_first(r, va, va + 1, ret_range);
 }
 
-/* Mark the ranges that lie within [start, end); -1 leaves a mark alone. */
-void gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
+/* Afterwards no range crosses `at`.  Called with room for one more. */
+static void split(struct gvm_ranges *r, u64 at)
+{
+	u64 i = search(r->list, r->nr, at);
+
+	if (i == r->nr || r->list[i].start >= at)
+		return;
+	memmove(&r->list[i + 1], &r->list[i],
+		(r->nr - i) * sizeof(*r->list));
+	r->list[i].end = at;
+	r->list[i + 1].offset += at - r->list[i + 1].start;
+	r->list[i + 1].start = at;
+	r->nr++;
+}
+
+/* Mark what lies within [start, end); -1 leaves a mark alone. */
+int gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
 		    int no_fork)
 {
+	int err;
+
 	gvm_lock(&r->lock);
+	err = make_room(r, 2);
+	if (err)
+		goto out;
 	write_begin(r);
+	split(r, start);
+	split(r, end);
 	for (u64 i = 0; i < r->nr; i++) {
 		struct gvm_range *at = &r->list[i];
 
@@ -200,7 +222,9 @@ void gvm_ranges_set(struct gvm_ranges *r, u64 start, u64 end, int huge,
 			at->no_fork = (u8)no_fork;
 	}
 	write_end(r);
+out:
 	gvm_unlock(&r->lock);
+	return err;
 }
 
 /* Close a backing file that no range uses any more. */

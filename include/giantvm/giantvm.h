@@ -124,11 +124,11 @@ int gvm_move(struct gvm *gvm, void *from, uint64_t from_len, void *to,
 	     uint64_t to_len);
 
 /*
- * What the program told the kernel about whole registered ranges, so that the
+ * What the program told the kernel about registered memory, so that the
  * library can honour it: MADV_HUGEPAGE and MADV_NOHUGEPAGE (huge pages while
  * there is room), MADV_DONTFORK and MADV_DOFORK (whether a forked child
  * inherits the range; the library has set MADV_DONTFORK itself, so do not
- * pass MADV_DOFORK to the kernel).  -EINVAL: other advice.
+ * pass MADV_DOFORK to the kernel).  -EINVAL: other advice.  -ENOMEM.
  */
 int gvm_advise(struct gvm *gvm, const void *addr, uint64_t len, int advice);
 

@@ -97,7 +97,7 @@ static void advised(void)
 
 	stamp(gone, 4 * MIB, 1);
 	stamp(wiped, 4 * MIB, 1);
-	CHECK(madvise(gone, 4 * MIB, MADV_DONTFORK) == 0);
+	CHECK(madvise(gone + MIB, 2 * MIB, MADV_DONTFORK) == 0);
 	CHECK(madvise(wiped, 4 * MIB, MADV_WIPEONFORK) == 0);
 	push_out();
 	pid = fork();
@@ -105,7 +105,10 @@ static void advised(void)
 		unsigned char there;
 
 		verify_zero(wiped, 4 * MIB);
-		CHECK(mincore(gone, PAGE, &there) == -1);
+		CHECK(mincore(gone + MIB, PAGE, &there) == -1);
+		CHECK(mincore(gone + 3 * MIB - PAGE, PAGE, &there) == -1);
+		verify(gone, MIB, 1);
+		verify(gone + 3 * MIB, MIB, 1 + 3 * MIB / PAGE);
 		_exit(0);
 	}
 	expect_exit(pid, 0);

@@ -106,6 +106,7 @@ static int faults(char *at, int write)
 static void protect(void)
 {
 	char *at = map(LARGE);
+	char *wall;
 
 	signal(SIGSEGV, on_fault);
 	stamp(at, LARGE, 77);
@@ -118,6 +119,16 @@ static void protect(void)
 	verify(at, LARGE / 2, 77);
 	verify(at + LARGE - LARGE / 4, LARGE / 4,
 	       77 + (LARGE - LARGE / 4) / PAGE);
+	/* Moved while it is protected. */
+	wall = mmap(at + LARGE, PAGE, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK(wall != MAP_FAILED);
+	CHECK(mprotect(at, LARGE, PROT_READ) == 0);
+	at = mremap(at, LARGE, LARGE + MIB, MREMAP_MAYMOVE);
+	CHECK(at != MAP_FAILED && at + LARGE != wall);
+	CHECK(munmap(wall, PAGE) == 0);
+	CHECK(faults(at, 1) == SIGSEGV);
+	CHECK(mremap(at, LARGE + MIB, LARGE, 0) == at);
 	CHECK(mprotect(at, LARGE, RW) == 0);
 	verify(at, LARGE, 77);
 	stamp(at, LARGE, 78);

@@ -191,10 +191,9 @@ int gvm_covers(const struct gvm *gvm, const void *addr, uint64_t len)
 
 int gvm_advise(struct gvm *gvm, const void *addr, uint64_t len, int advice)
 {
-	(void)gvm;
-	(void)addr;
-	(void)len;
-	(void)advice;
+	CHECK(gvm == (struct gvm *)&mock);
+	CHECK(mock_all((u64)addr, len));
+	mock.advised += advice == MADV_DONTFORK;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct mock {
 	int	holds;
 	int	releases;
 	int	forks;
+	int	advised;		/* MADV_DONTFORK */
 	int	shared;			/* ranges registered with a backing */
 	int	register_result;	/* what the next ones return */
 	int	hold_result;

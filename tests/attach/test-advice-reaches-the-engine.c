@@ -65,7 +65,7 @@ static void child_sees_what_was_asked_for(void)
 
 	gvm_attach_fork_prepare();
 	gvm_attach_fork_child();	/* this process plays the child */
-	CHECK(mock.forks == 1);
+	CHECK(mock.forks == 1 && mock.advised == 1);
 	CHECK(mock_none(at, MIB) && mock_all(at + MIB, MIB));
 	CHECK(*(char *)(at + MIB) == 0 && *(char *)(at + 2 * MIB) == 2);
 }
