@@ -33,11 +33,15 @@ demo:
 	@demo/run $(BUILD)
 
 # Real KVM, in an emulated machine.
-test-kvm: all
+test-kvm:
+	@tools/setup demo
+	@$(MAKE) --no-print-directory all
 	@tests/kvm/run $(BUILD)
 
 # Best as root: the swap peer needs a loop device.
-bench: all
+bench:
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
 	@bench/run --build $(BUILD)
 
 install: all
