@@ -98,9 +98,13 @@ static void local_latency(struct gvm_shard *s)
 static u32 zero_run(const struct gvm_shard *s, const struct gvm_chunk *chunk,
 		    u32 idx)
 {
+	const u64 free = gvm_free_frames(s);
 	u32 n = 1;
 
-	if (gvm_free_frames(s) < s->frames / 4 + s->high)
+	/* With little room only for who walks: the last run ended here. */
+	if (free < s->frames / 4 + s->high &&
+	    (s->zero_next != gvm_page_va(chunk, idx) ||
+	     free < s->low + ZERO_AROUND))
 		return 1;
 	while (n < ZERO_AROUND && (idx + n) % ZERO_AROUND &&
 	       chunk->state[idx + n] == GVM_PAGE_ZERO)
@@ -110,7 +114,8 @@ static u32 zero_run(const struct gvm_shard *s, const struct gvm_chunk *chunk,
 
 /*
  * First touch: no network.  While there is plenty of room the neighbours come
- * with it, since memory that is touched once is mostly touched in a row.
+ * with it, since memory that is touched once is mostly touched in a row; with
+ * little room only where it was.
  */
 void gvm_apply_zero(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 		    bool write)
@@ -136,6 +141,7 @@ void gvm_apply_zero(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 		gvm_uffd_wake(s->uffd, va, GVM_PAGE_BYTES);
 		return;
 	}
+	s->zero_next = va + (u64)n * GVM_PAGE_BYTES;
 	for (u32 i = 0; i < n; i++) {
 		gvm_page_event(s, chunk, idx + i, write ? GVM_EV_WRITE_FAULT :
 			       GVM_EV_READ_FAULT, &actions);

@@ -307,7 +307,8 @@ bool gvm_evict_work(struct gvm_shard *s)
 		progress |= gvm_staging_release(s, s->high - free) > 0;
 	gvm_trim_flush(s);
 	s->evicting = 0;
-	return progress && gvm_free_frames(s) < s->high;
+	s->making_room = gvm_free_frames(s) < s->high;
+	return progress && s->making_room;
 }
 
 /* Empty staging to the servers, and wait for every answer (fork, resize). */

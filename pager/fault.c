@@ -74,7 +74,8 @@ void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice)
 	struct gvm_request *r = NULL;
 	u64 room = gvm_free_frames(s);
 
-	room = room > s->low ? room - s->low : 0;
+	/* A window that is cut short ends its stream: leave little back. */
+	room = room > s->low / 4 ? room - s->low / 4 : 0;
 	for (u32 i = 0; i < advice->count && room; i++) {
 		u64 page = advice->first + (u64)((s64)i * advice->stride);
 		u64 va = page << GVM_PAGE_SHIFT;

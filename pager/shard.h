@@ -177,6 +177,7 @@ struct gvm_shard {
 	struct gvm_held held[GVM_HOLDS_MAX];
 	u32	held_nr;
 	u64	held_pages;
+	u64	zero_next;		/* end of the last run of first touches */
 	u64	huge_scratch;		/* address of a 2 MiB area, or 0 */
 	u64	huge_hand;		/* next chunk to look at */
 	u64	now_ns;			/* of this turn of the loop */
