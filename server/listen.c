@@ -36,7 +36,7 @@ static int split(const char *where, char *host, size_t host_len, char *port,
 		return -EINVAL;
 	memcpy(host, from, (size_t)(end - from));
 	host[end - from] = '\0';
-	strcpy(port, colon + 1);
+	memcpy(port, colon + 1, strlen(colon + 1) + 1);
 	return 0;
 }
 

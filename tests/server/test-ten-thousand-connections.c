@@ -60,6 +60,33 @@ static void slim(struct client *c)
 	c->buf = NULL;
 }
 
+/* All of them at once, twice. */
+static void ask_all_at_once(struct client *c, const struct client *first)
+{
+	static u8 page[GVM_PAGE_BYTES] __attribute__((aligned(8)));
+
+	for (u32 round = 1; round < 3; round++) {
+		for (u32 i = 0; i < CONNECTIONS; i++) {
+			stamp(page, i, round);
+			CHECK(!client_send_write(&c[i], i, page, 1));
+			CHECK(!client_send_read(&c[i], i, 1, 0));
+		}
+		for (u32 i = 0; i < CONNECTIONS; i++) {
+			struct gvm_head head;
+
+			c[i].buf = first->buf;
+			CHECK(!client_receive(&c[i], &head));
+			CHECK(head.type == GVM_MSG_WRITTEN);
+			CHECK(!client_receive(&c[i], &head));
+			CHECK(head.type == GVM_MSG_DATA);
+			CHECK(stamp_version(c[i].buf +
+					    gvm_codec_data_head_bytes(1), i) ==
+			      round);
+			c[i].buf = NULL;
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char *serve[] = {
@@ -69,7 +96,6 @@ int main(int argc, char **argv)
 		(char []){ "--threads" }, (char []){ "2" },
 		(char []){ "--ready-fd" }, (char []){ "3" }, NULL,
 	};
-	static u8 page[GVM_PAGE_BYTES] __attribute__((aligned(8)));
 	struct client *c = calloc(CONNECTIONS, sizeof(*c));
 	struct gvm_server_stats stats;
 	struct client first;
@@ -99,27 +125,7 @@ int main(int argc, char **argv)
 	printf("an idle connection costs the server %lu bytes (and the kernel a socket)\n",
 	       each);
 
-	/* All of them at once, twice. */
-	for (u32 round = 1; round < 3; round++) {
-		for (u32 i = 0; i < CONNECTIONS; i++) {
-			stamp(page, i, round);
-			CHECK(!client_send_write(&c[i], i, page, 1));
-			CHECK(!client_send_read(&c[i], i, 1, 0));
-		}
-		for (u32 i = 0; i < CONNECTIONS; i++) {
-			struct gvm_head head;
-
-			c[i].buf = first.buf;
-			CHECK(!client_receive(&c[i], &head));
-			CHECK(head.type == GVM_MSG_WRITTEN);
-			CHECK(!client_receive(&c[i], &head));
-			CHECK(head.type == GVM_MSG_DATA);
-			CHECK(stamp_version(c[i].buf +
-					    gvm_codec_data_head_bytes(1), i) ==
-			      round);
-			c[i].buf = NULL;
-		}
-	}
+	ask_all_at_once(c, &first);
 
 	for (u32 i = 0; i < CONNECTIONS; i++)
 		client_close(&c[i]);
