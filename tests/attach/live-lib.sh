@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For tests of whole programs under `giantvm run`; sourced.
 #
-# Arguments of every such test: GIANTVM EVICT.  Sets $dir, a directory of our
+# Arguments of every such test: GIANTVM EVICT.  $limit is what --local gets,
+# a fourth of what the program uses.  Sets $dir, a directory of our
 # own that goes away at the end, with what was started in the background.
 set -u
 giantvm=$1
@@ -39,7 +40,7 @@ start()
 {
 	if [ "$1" = paged ]; then
 		shift
-		set -- "$giantvm" run --local 8M -- "$@"
+		set -- "$giantvm" run --local "${limit:-8M}" -- "$@"
 	fi
 	"$@" &
 	pids=$!
@@ -54,5 +55,5 @@ finish()
 
 paged()
 {
-	"$giantvm" run --local 8M -- "$@"
+	"$giantvm" run --local "${limit:-8M}" -- "$@"
 }

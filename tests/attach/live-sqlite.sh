@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # If this failed, an SQLite database in memory would lose rows.
 here=$(dirname "$0")
+limit=4M
 . "$here/live-lib.sh"
 need sqlite3
 
@@ -9,7 +10,7 @@ cat >"$dir/script" <<'SQL'
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -200000;
 CREATE TABLE t (i INTEGER PRIMARY KEY, k INTEGER, v TEXT);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 15000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 7000)
 INSERT INTO t SELECT i, i * 2654435761 % 4294967291,
 	replace(hex(zeroblob(256)), '00', printf('%08x', i * 2654435761 % 4294967296))
 	FROM n;
