@@ -5,6 +5,7 @@
  * would run with another descriptor limit.
  *
  * argv[1]: the soft limit of descriptors that was set outside.
+ * argv[2], if given: the engine must have more descriptors than this.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static void close_everything(void)
 {
 	int fd;
 
-	for (fd = 3; fd < 20000; fd++)
+	for (fd = 3; fd < 8192; fd++)
 		close(fd);
 	CHECK(close_range(3, ~0u, 0) == 0);
 	closefrom(3);
@@ -79,7 +80,8 @@ int main(int argc, char **argv)
 	CHECK(count(&before) == 0);
 	at = map(LARGE);
 	stamp(at, LARGE, 8);
-	CHECK(count(&after) > 0 && after == before);
+	CHECK(count(&after) > (argc > 2 ? atoi(argv[2]) : 0));
+	CHECK(after == before);
 	CHECK(soft_limit() == atol(argv[1]));
 	use_select();
 	snprintf(command, sizeof(command), "test $(ulimit -Sn) = %s", argv[1]);
