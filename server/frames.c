@@ -365,14 +365,16 @@ u32 gvm_frames_used(struct gvm_frames *f, enum gvm_frame_kind kind)
 
 u32 gvm_frames_room(struct gvm_frames *f)
 {
-	u32 by_capacity, by_frames;
+	u64 used, by_capacity, by_frames;
 
 	pthread_mutex_lock(&f->lock);
-	by_capacity = (u32)f->arena->pages_max - f->used[GVM_FRAME_DATA];
-	by_frames = f->arena->frames_nr - 1 - f->used[GVM_FRAME_DATA] -
-		    f->used[GVM_FRAME_NODE];
+	used = f->used[GVM_FRAME_DATA];
+	/* For a moment it can be a page too many (gvm_frames_recharge). */
+	by_capacity = f->arena->pages_max > used ?
+		      f->arena->pages_max - used : 0;
+	by_frames = f->arena->frames_nr - 1 - used - f->used[GVM_FRAME_NODE];
 	pthread_mutex_unlock(&f->lock);
-	return by_capacity < by_frames ? by_capacity : by_frames;
+	return (u32)(by_capacity < by_frames ? by_capacity : by_frames);
 }
 
 u64 gvm_frames_overhead_bytes(struct gvm_frames *f)

@@ -85,7 +85,7 @@ static enum gvm_session_next fail_store(const struct request *q, int err)
 	case -ESTALE:
 		return fail(q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
 	case -ENOSPC:
-		return fail(q, GVM_ERR_FULL, "the server is full; give it more --memory, or add a server");
+		return fail(q, GVM_ERR_FULL, "the server is full; give it more --memory (a file store: more disk), or add a server");
 	case -ENOMEM:
 		return fail(q, GVM_ERR_LIMIT, "the server is out of memory for its tables");
 	default:
