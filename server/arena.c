@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "arena-layout.h"
 #include "core/crc32c.h"
 
 #define LEAF_STEP	4096u	/* leaf records reserved at a time: 64 KiB */
@@ -33,7 +31,7 @@ static void plan(struct gvm_arena *a, u64 pages_max)
 	a->leaves_max = a->frames_nr;
 }
 
-static u64 leaves_offset(void)
+u64 gvm_arena_leaves_offset(void)
 {
 	return sizeof(struct gvm_super) +
 	       GVM_REGIONS_MAX * sizeof(struct gvm_region_rec);
@@ -41,23 +39,23 @@ static u64 leaves_offset(void)
 
 static u64 frames_offset(const struct gvm_arena *a)
 {
-	return round_up(leaves_offset() +
+	return round_up(gvm_arena_leaves_offset() +
 			(u64)a->leaves_max * sizeof(struct gvm_leaf_rec),
 			GVM_CHUNK_BYTES);
 }
 
-static u64 file_bytes(const struct gvm_arena *a)
+u64 gvm_arena_bytes(const struct gvm_arena *a)
 {
 	return frames_offset(a) + ((u64)a->frames_nr << GVM_PAGE_SHIFT);
 }
 
-static u32 super_crc(const struct gvm_super *s)
+u32 gvm_arena_super_crc(const struct gvm_super *s)
 {
 	return gvm_crc32c(0, &s->version, offsetof(struct gvm_super, state) -
 			  offsetof(struct gvm_super, version));
 }
 
-static void fill_super(const struct gvm_arena *a, struct gvm_super *s)
+void gvm_arena_fill_super(const struct gvm_arena *a, struct gvm_super *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->magic = GVM_STORE_MAGIC;
@@ -67,11 +65,11 @@ static void fill_super(const struct gvm_arena *a, struct gvm_super *s)
 	s->frames_nr = a->frames_nr;
 	s->regions_max = GVM_REGIONS_MAX;
 	s->leaves_max = a->leaves_max;
-	s->crc = super_crc(s);
+	s->crc = gvm_arena_super_crc(s);
 }
 
 /* Aligned to 2 MiB, so that huge pages and chunks of frames coincide. */
-static int map_aligned(struct gvm_arena *a)
+int gvm_arena_map(struct gvm_arena *a)
 {
 	u64 room = a->map_bytes + GVM_CHUNK_BYTES;
 	u8 *all, *at;
@@ -102,24 +100,9 @@ static int map_aligned(struct gvm_arena *a)
 	a->map = at;
 	a->super = (struct gvm_super *)at;
 	a->regions = (struct gvm_region_rec *)(at + sizeof(struct gvm_super));
-	a->leaves = (struct gvm_leaf_rec *)(at + leaves_offset());
+	a->leaves = (struct gvm_leaf_rec *)(at + gvm_arena_leaves_offset());
 	a->frames = at + frames_offset(a);
 	return 0;
-}
-
-static void read_boot_id(char *buf, size_t len)
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
-
-	memset(buf, 0, len);
-	if (fd >= 0) {
-		n = read(fd, buf, len - 1);
-		close(fd);
-	}
-	/* Without it nothing tells boots apart: trust synced files only. */
-	if (n <= 0)
-		memset(buf, 0, len);
 }
 
 static int open_anon(struct gvm_arena *a, char *why, size_t why_len)
@@ -127,8 +110,8 @@ static int open_anon(struct gvm_arena *a, char *why, size_t why_len)
 	int err;
 
 	a->fd = -1;
-	a->map_bytes = file_bytes(a);
-	err = map_aligned(a);
+	a->map_bytes = gvm_arena_bytes(a);
+	err = gvm_arena_map(a);
 	if (err) {
 		snprintf(why, why_len, "cannot reserve %llu MiB of addresses: %s; lower --memory",
 			 (unsigned long long)(a->map_bytes >> 20),
@@ -137,185 +120,8 @@ static int open_anon(struct gvm_arena *a, char *why, size_t why_len)
 	}
 	/* Only advice: without huge pages it works as well, only slower. */
 	madvise(a->frames, (u64)a->frames_nr << GVM_PAGE_SHIFT, MADV_HUGEPAGE);
-	fill_super(a, a->super);
+	gvm_arena_fill_super(a, a->super);
 	return 0;
-}
-
-/*
- * A file without data becomes a store: empty, or sparse with nothing in it,
- * which is what a death between the next two steps leaves.
- */
-static int make_file(struct gvm_arena *a, const char *path, char *why,
-		     size_t why_len)
-{
-	struct gvm_super super;
-	ssize_t n;
-
-	fill_super(a, &super);
-	if (ftruncate(a->fd, (off_t)a->map_bytes)) {
-		int err = -errno;
-
-		snprintf(why, why_len, "%s: cannot make it %llu MiB long: %s", path,
-			 (unsigned long long)(a->map_bytes >> 20),
-			 strerror(-err));
-		return err;
-	}
-	/* Reserved now, so that no store to a record can hit a full disk. */
-	if (fallocate(a->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)leaves_offset())) {
-		int err = -errno;
-
-		snprintf(why, why_len, err == -EOPNOTSUPP ?
-			 "%s: this file system cannot reserve space (fallocate); choose another" :
-			 "%s: no space for the store's tables; free some or choose another place",
-			 path);
-		return err;
-	}
-	/* Last: from here on it is a store. */
-	n = pwrite(a->fd, &super, sizeof(super), 0);
-	if (n != (ssize_t)sizeof(super)) {
-		snprintf(why, why_len, "%s: cannot write the superblock", path);
-		return -EIO;
-	}
-	return 0;
-}
-
-/* Is this ours, whole, and of this capacity? */
-static int judge_file(struct gvm_arena *a, const char *path, u64 size,
-		      char *why, size_t why_len)
-{
-	struct gvm_super super;
-
-	if (pread(a->fd, &super, sizeof(super), 0) != (ssize_t)sizeof(super) ||
-	    super.magic != GVM_STORE_MAGIC) {
-		snprintf(why, why_len, "%s: not a giantvm store; it is left as it is, choose another path",
-			 path);
-		return -EINVAL;
-	}
-	if (super.version != GVM_STORE_VERSION) {
-		snprintf(why, why_len, "%s: store format %u, this program knows %u; use the version that made it, or remove the file",
-			 path, super.version, GVM_STORE_VERSION);
-		return -EINVAL;
-	}
-	if (super.crc != super_crc(&super)) {
-		snprintf(why, why_len, "%s: damaged (superblock); remove the file to start empty",
-			 path);
-		return -EUCLEAN;
-	}
-	if (super.pages_max != a->pages_max) {
-		snprintf(why, why_len, "%s: made with --memory %lluK, not %lluK; give the same size, or remove the file",
-			 path, (unsigned long long)super.pages_max * 4,
-			 (unsigned long long)a->pages_max * 4);
-		return -EINVAL;
-	}
-	if (super.frames_nr != a->frames_nr || size != a->map_bytes ||
-	    super.leaf_top > a->leaves_max) {
-		snprintf(why, why_len, "%s: damaged (%llu bytes long, not %llu); remove the file to start empty",
-			 path, (unsigned long long)size,
-			 (unsigned long long)a->map_bytes);
-		return -EUCLEAN;
-	}
-	return 0;
-}
-
-/* Refuse what a machine left behind that stopped in the middle. */
-static int judge_boot(struct gvm_arena *a, const char *path, bool fresh,
-		      char *why, size_t why_len)
-{
-	char boot[sizeof(a->super->boot)];
-
-	read_boot_id(boot, sizeof(boot));
-	if (!fresh && a->super->state != GVM_STORE_SYNCED &&
-	    (!boot[0] || memcmp(boot, a->super->boot, sizeof(boot)))) {
-		snprintf(why, why_len, "%s: the machine stopped while pages were being written; some may be older than acknowledged, so none is handed out; remove the file to start empty",
-			 path);
-		return -EUCLEAN;
-	}
-	/* Then the disk says already what it is to say. */
-	if (!fresh && a->super->state == GVM_STORE_CHANGING)
-		return 0;
-	memcpy(a->super->boot, boot, sizeof(boot));
-	a->super->state = GVM_STORE_CHANGING;
-	/* On the disk before the first change that it warns of. */
-	if (fdatasync(a->fd)) {
-		snprintf(why, why_len, "%s: cannot write: %s", path,
-			 strerror(errno));
-		return -EIO;
-	}
-	return 0;
-}
-
-/* Descriptor of a regular file that nobody else serves. */
-static int open_locked(const char *path, struct stat *ret_st, char *why,
-		       size_t why_len)
-{
-	int err;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0) {
-		err = -errno;
-		snprintf(why, why_len, "%s: cannot open: %s", path,
-			 strerror(-err));
-		return err;
-	}
-	if (fstat(fd, ret_st) || !S_ISREG(ret_st->st_mode)) {
-		err = -EINVAL;
-		snprintf(why, why_len, "%s: not a regular file; choose another path",
-			 path);
-		goto err_close;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		err = -EBUSY;
-		snprintf(why, why_len, "%s: another server uses it; stop that one or choose another path",
-			 path);
-		goto err_close;
-	}
-	/* Again: the other one may just have made it. */
-	if (fstat(fd, ret_st)) {
-		err = -errno;
-		goto err_close;
-	}
-	return fd;
-
-err_close:
-	close(fd);
-	return err;
-}
-
-static int open_file(struct gvm_arena *a, const char *path, bool *ret_fresh,
-		     char *why, size_t why_len)
-{
-	struct stat st;
-	bool fresh;
-	int err;
-
-	a->map_bytes = file_bytes(a);
-	a->fd = open_locked(path, &st, why, why_len);
-	if (a->fd < 0)
-		return a->fd;
-
-	fresh = st.st_size == 0 ||
-		(lseek(a->fd, 0, SEEK_DATA) < 0 && errno == ENXIO);
-	err = fresh ? make_file(a, path, why, why_len) :
-		      judge_file(a, path, (u64)st.st_size, why, why_len);
-	if (err)
-		goto err_close;
-	err = map_aligned(a);
-	if (err) {
-		snprintf(why, why_len, "%s: cannot map it: %s", path,
-			 strerror(-err));
-		goto err_close;
-	}
-	err = judge_boot(a, path, fresh, why, why_len);
-	if (err)
-		goto err_unmap;
-	*ret_fresh = fresh;
-	return 0;
-
-err_unmap:
-	munmap(a->map, a->map_bytes);
-err_close:
-	close(a->fd);
-	return err;
 }
 
 int gvm_arena_open(struct gvm_arena *a, const char *path, u64 pages_max,
@@ -330,7 +136,7 @@ int gvm_arena_open(struct gvm_arena *a, const char *path, u64 pages_max,
 	}
 	plan(a, pages_max);
 	if (path) {
-		err = open_file(a, path, ret_fresh, why, why_len);
+		err = gvm_arena_open_file(a, path, ret_fresh, why, why_len);
 	} else {
 		err = open_anon(a, why, why_len);
 		if (!err)
@@ -388,7 +194,7 @@ int gvm_arena_raise_leaf_top(struct gvm_arena *a, u32 top)
 		return 0;
 	if (a->fd >= 0 &&
 	    fallocate(a->fd, FALLOC_FL_KEEP_SIZE,
-		      (off_t)(leaves_offset() +
+		      (off_t)(gvm_arena_leaves_offset() +
 			      from * sizeof(struct gvm_leaf_rec)),
 		      (off_t)((step - from) * sizeof(struct gvm_leaf_rec))))
 		return -errno;

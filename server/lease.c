@@ -1,143 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Regions, their holders and how long they wait for them; see lease.h. */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "lease.h"
+#include "region.h"
 #include "session.h"
 
 /* Larger regions are freed by the keeper, so that no client waits for it. */
 #define DROP_AT_ONCE_PAGES	8192u
-
-void gvm_refuse(struct gvm_refusal *ret, u32 code, const char *format, ...)
-{
-	va_list args;
-
-	ret->code = code;
-	va_start(args, format);
-	vsnprintf(ret->text, sizeof(ret->text), format, args);
-	va_end(args);
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
-}
-
-static void start_lease(const struct gvm_leases *l, struct gvm_region *r)
-{
-	r->deadline_ns = now_ns() + l->lease_ms * 1000000ull;
-}
-
-static struct gvm_region **bucket(struct gvm_leases *l, const u8 id[16])
-{
-	u64 v;
-
-	memcpy(&v, id, sizeof(v));
-	return &l->buckets[v % GVM_LEASE_BUCKETS];
-}
-
-static struct gvm_region *find(struct gvm_leases *l, const u8 id[16])
-{
-	struct gvm_region *r = *bucket(l, id);
-
-	while (r && memcmp(r->rec->id, id, sizeof(r->rec->id)))
-		r = r->next;
-	return r;
-}
-
-static u32 place_of(const struct gvm_region *r)
-{
-	return r->rec->lease & 1;
-}
-
-/* In time that does not tell how much of it was right. */
-static bool token_is(const struct gvm_region *r, const u8 token[16])
-{
-	const u8 *own = r->rec->token[place_of(r)];
-	u8 differ = 0;
-
-	for (u32 i = 0; i < 16; i++)
-		differ |= own[i] ^ token[i];
-	return !differ;
-}
-
-/* One store makes token, name and epoch hold, all at once. */
-static void hold(struct gvm_region *r, const u8 token[16],
-		 const char name[GVM_NAME_MAX], u32 epoch, u32 place)
-{
-	memcpy(r->rec->token[place], token, 16);
-	memcpy(r->rec->name[place], name, GVM_NAME_MAX);
-	__atomic_store_n(&r->rec->lease, (u64)epoch << 1 | place,
-			 __ATOMIC_RELEASE);
-}
-
-static void set_state(struct gvm_region *r, enum gvm_region_state state)
-{
-	__atomic_store_n(&r->rec->state, (u64)state, __ATOMIC_RELEASE);
-}
-
-/* In memory, and in a slot, but not in the table. */
-static struct gvm_region *region_new(struct gvm_leases *l, u32 slot)
-{
-	struct gvm_region *r = malloc(sizeof(*r));
-
-	if (!r)
-		return NULL;
-	gvm_store_region_init(l->store, r, slot);
-	r->users = 1;
-	return r;
-}
-
-static void region_put(struct gvm_region *r)
-{
-	if (--r->users)
-		return;
-	gvm_store_region_exit(r);
-	free(r);
-}
-
-static void insert(struct gvm_leases *l, struct gvm_region *r)
-{
-	struct gvm_region **head = bucket(l, r->rec->id);
-
-	r->next = *head;
-	*head = r;
-	l->nr++;
-}
-
-/* A region of this id that nobody can find yet. */
-static struct gvm_region *make(struct gvm_leases *l, const u8 id[16],
-			       const u8 token[16],
-			       const char name[GVM_NAME_MAX],
-			       struct gvm_refusal *ret)
-{
-	struct gvm_region *r;
-
-	if (!l->slots_nr) {
-		gvm_refuse(ret, GVM_ERR_LIMIT, "the server holds %u regions, its limit; use another server",
-			   GVM_REGIONS_MAX);
-		return NULL;
-	}
-	r = region_new(l, l->slots[l->slots_nr - 1]);
-	if (!r) {
-		gvm_refuse(ret, GVM_ERR_LIMIT, "the server is out of memory for its tables");
-		return NULL;
-	}
-	l->slots_nr--;
-	r->epoch = 1;
-	memcpy(r->rec->id, id, sizeof(r->rec->id));
-	hold(r, token, name, 1, 0);
-	set_state(r, GVM_REGION_GOING);
-	return r;
-}
 
 /* Fence and wake all sessions of the region.  Its epoch has been raised. */
 static void cut_all(struct gvm_region *r)
@@ -177,7 +46,7 @@ static bool admit(struct gvm_region *r, const struct gvm_attach *attach,
 		  u32 epoch, struct gvm_refusal *ret)
 {
 	u32 flags = gvm_le32(attach->flags);
-	bool mine = token_is(r, attach->token);
+	bool mine = gvm_region_token_is(r, attach->token);
 
 	if (flags & GVM_ATTACH_JOIN) {
 		if (mine && r->epoch == epoch)
@@ -194,7 +63,7 @@ static bool admit(struct gvm_region *r, const struct gvm_attach *attach,
 	gvm_refuse(ret, GVM_ERR_HELD, r->sessions ?
 		   "the region is in use by '%.63s'; stop that program first" :
 		   "the region is kept for '%.63s', which has gone away; try again when its lease has run out",
-		   r->rec->name[place_of(r)]);
+		   r->rec->name[gvm_region_place(r)]);
 	return false;
 }
 
@@ -203,7 +72,7 @@ static bool attach_locked(struct gvm_leases *l, struct gvm_session *s,
 			  const struct gvm_attach *attach, u32 epoch,
 			  struct gvm_refusal *ret)
 {
-	struct gvm_region *r = find(l, attach->region);
+	struct gvm_region *r = gvm_region_find(l, attach->region);
 	u32 flags = gvm_le32(attach->flags);
 
 	if (!r) {
@@ -211,19 +80,19 @@ static bool attach_locked(struct gvm_leases *l, struct gvm_session *s,
 			gvm_refuse(ret, GVM_ERR_NO_REGION, "the server does not have this region: it was dropped, or its lease ran out");
 			return false;
 		}
-		r = make(l, attach->region, attach->token, attach->name, ret);
+		r = gvm_region_make(l, attach->region, attach->token, attach->name, ret);
 		if (!r)
 			return false;
-		set_state(r, GVM_REGION_LIVE);
-		insert(l, r);
+		gvm_region_set_state(r, GVM_REGION_LIVE);
+		gvm_region_insert(l, r);
 		enter(r, s);
 		return true;
 	}
 	if (!admit(r, attach, epoch, ret))
 		return false;
 	if (!(flags & GVM_ATTACH_JOIN)) {
-		hold(r, attach->token, attach->name, r->epoch + 1,
-		     !place_of(r));
+		gvm_region_hold(r, attach->token, attach->name, r->epoch + 1,
+		     !gvm_region_place(r));
 		set_epoch(r, r->epoch + 1);
 		cut_all(r);
 	}
@@ -254,12 +123,12 @@ static void bury(struct gvm_leases *l, struct gvm_region *r)
 	bool told = !gvm_arena_begin(&l->store->arena);
 
 	gvm_store_drop(l->store, r);
-	set_state(r, GVM_REGION_FREE);
+	gvm_region_set_state(r, GVM_REGION_FREE);
 	if (told)
 		gvm_arena_end(&l->store->arena);
 	pthread_mutex_lock(&l->lock);
 	l->slots[l->slots_nr++] = (u16)r->slot;
-	region_put(r);
+	gvm_region_put(r);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -269,17 +138,13 @@ static void bury(struct gvm_leases *l, struct gvm_region *r)
  */
 static struct gvm_region *drop(struct gvm_leases *l, struct gvm_region *r)
 {
-	struct gvm_region **at = bucket(l, r->rec->id);
 	/* A disk that fails is reported by the next request that needs it. */
 	bool told = !gvm_arena_begin(&l->store->arena);
 
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
-	l->nr--;
+	gvm_region_remove(l, r);
 	set_epoch(r, 0);
 	cut_all(r);
-	set_state(r, GVM_REGION_GOING);
+	gvm_region_set_state(r, GVM_REGION_GOING);
 	if (told)
 		gvm_arena_end(&l->store->arena);
 	if (__atomic_load_n(&r->pages, __ATOMIC_RELAXED) <= DROP_AT_ONCE_PAGES)
@@ -308,7 +173,7 @@ static void unlist(struct gvm_leases *l, struct gvm_session *s)
 	if (s->next)
 		s->next->prev = s->prev;
 	if (!r->sessions) {
-		start_lease(l, r);
+		gvm_region_start_lease(l, r);
 		l->wake(l->wake_arg);
 	}
 }
@@ -329,7 +194,7 @@ void gvm_lease_leave(struct gvm_leases *l, struct gvm_session *session,
 	if (drop_region && was_listed)
 		dead = drop(l, r);
 	session->region = NULL;
-	region_put(r);
+	gvm_region_put(r);
 	pthread_mutex_unlock(&l->lock);
 	if (dead)
 		bury(l, dead);
@@ -351,17 +216,17 @@ static bool clone_locked(struct gvm_leases *l, struct gvm_session *s,
 			 const struct gvm_clone *clone,
 			 struct gvm_region **ret_dead, struct gvm_refusal *ret)
 {
-	struct gvm_region *child = find(l, clone->region);
+	struct gvm_region *child = gvm_region_find(l, clone->region);
 	int err;
 
 	if (child) {
 		/* Asked for twice: what was copied the first time holds. */
-		if (child != s->region && token_is(child, clone->token))
+		if (child != s->region && gvm_region_token_is(child, clone->token))
 			return true;
 		gvm_refuse(ret, GVM_ERR_EXISTS, "a region of that id exists");
 		return false;
 	}
-	child = make(l, clone->region, clone->token, clone->name, ret);
+	child = gvm_region_make(l, clone->region, clone->token, clone->name, ret);
 	if (!child)
 		return false;
 	err = gvm_store_clone(l->store, s->region, s->epoch, child);
@@ -370,9 +235,9 @@ static bool clone_locked(struct gvm_leases *l, struct gvm_session *s,
 		*ret_dead = child;
 		return false;
 	}
-	set_state(child, GVM_REGION_LIVE);
-	start_lease(l, child);
-	insert(l, child);
+	gvm_region_set_state(child, GVM_REGION_LIVE);
+	gvm_region_start_lease(l, child);
+	gvm_region_insert(l, child);
 	l->wake(l->wake_arg);
 	return true;
 }
@@ -430,7 +295,7 @@ static struct gvm_region *expired(struct gvm_leases *l, u64 now, u64 *ret_next)
 
 int gvm_leases_expire(struct gvm_leases *l)
 {
-	u64 now = now_ns();
+	u64 now = gvm_region_now_ns();
 	u64 next = UINT64_MAX;
 	struct gvm_region *r;
 
@@ -458,79 +323,3 @@ u32 gvm_leases_count(struct gvm_leases *l)
 	return nr;
 }
 
-/* Regions of a file that live go into the table, and into found[]. */
-static int adopt(struct gvm_leases *l, struct gvm_region **found)
-{
-	for (u32 slot = 0; slot < GVM_REGIONS_MAX; slot++) {
-		struct gvm_region_rec *rec = &l->store->arena.regions[slot];
-		struct gvm_region *r;
-
-		if (rec->state != GVM_REGION_LIVE)
-			continue;
-		r = region_new(l, slot);
-		if (!r)
-			return -ENOMEM;
-		r->epoch = (u32)(rec->lease >> 1);
-		rec->name[place_of(r)][GVM_NAME_MAX - 1] = '\0';
-		start_lease(l, r);
-		insert(l, r);
-		found[slot] = r;
-	}
-	return 0;
-}
-
-static int reopen(struct gvm_leases *l, const char *path, char *why,
-		  size_t why_len)
-{
-	struct gvm_region **found = calloc(GVM_REGIONS_MAX, sizeof(*found));
-	int err = -ENOMEM;
-
-	if (found)
-		err = adopt(l, found);
-	if (err)
-		snprintf(why, why_len, "%s: not enough memory to open it", path);
-	else
-		err = gvm_store_recover(l->store, found, path, why, why_len);
-	free(found);
-	return err;
-}
-
-int gvm_leases_init(struct gvm_leases *l, struct gvm_store *store, bool fresh,
-		    const char *path, u32 lease_ms, char *why, size_t why_len)
-{
-	int err = 0;
-
-	l->store = store;
-	l->lease_ms = lease_ms;
-	pthread_mutex_init(&l->lock, NULL);
-	if (!fresh)
-		err = reopen(l, path, why, why_len);
-	if (err) {
-		gvm_leases_exit(l);
-		return err;
-	}
-	for (u32 slot = GVM_REGIONS_MAX; slot--; ) {
-		struct gvm_region_rec *rec = &store->arena.regions[slot];
-
-		if (!fresh && rec->state == GVM_REGION_LIVE)
-			continue;
-		/* Half made or half dropped: its leaves are gone by now. */
-		if (!fresh && rec->state != GVM_REGION_FREE)
-			rec->state = GVM_REGION_FREE;
-		l->slots[l->slots_nr++] = (u16)slot;
-	}
-	return 0;
-}
-
-void gvm_leases_exit(struct gvm_leases *l)
-{
-	for (u32 i = 0; i < GVM_LEASE_BUCKETS; i++) {
-		while (l->buckets[i]) {
-			struct gvm_region *r = l->buckets[i];
-
-			l->buckets[i] = r->next;
-			region_put(r);
-		}
-	}
-	pthread_mutex_destroy(&l->lock);
-}

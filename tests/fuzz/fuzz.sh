@@ -41,8 +41,8 @@ for target; do
 	more=
 	if [ "$target" = session ]; then
 		more="-D_GNU_SOURCE -pthread"
-		for part in arena frames index leaf lease recover reply \
-				session store; do
+		for part in arena arena-file region frames index leaf lease recover reply \
+				session store write; do
 			more="$more $root/server/$part.c"
 		done
 	fi
