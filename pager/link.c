@@ -150,6 +150,9 @@ static void start_failed(struct gvm_shard *s, u16 server, int err,
 		return;
 	s->starting = 0;
 	gvm_format(g->why, sizeof(g->why),
+		   err == -EPROTONOSUPPORT ?
+		   "server %s: %s; install the same giantvm on both sides" :
+		   err == -EBUSY ? "server %s: %s" :
 		   "server %s: %s; is `giantvm serve` running there?",
 		   g->servers[server].text, why);
 	__atomic_store_n(&s->started, err, __ATOMIC_RELEASE);
@@ -362,8 +365,9 @@ static void message(struct gvm_shard *s, u16 server, u8 lane,
 		send_attach(s, server, lane);
 	else if (l->state == GVM_LANE_ATTACH && head->type == GVM_MSG_ATTACHED)
 		attached(s, server, lane, head, payload);
-	else
+	else if (l->state != GVM_LANE_ATTACH || head->type != GVM_MSG_HELLO)
 		gvm_link_lost(s, server, "sent a message out of turn");
+	/* A HELLO that comes once more says nothing new. */
 }
 
 /* Whatever is sent is answered, so what went out is counted with the answers. */

@@ -227,7 +227,7 @@ bool thread_waits_for_page(void *thread_id)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan",
-		 *(volatile pid_t *)thread_id);
+		 *(_Atomic pid_t *)thread_id);
 	f = fopen(path, "r");
 	if (!f)
 		return false;

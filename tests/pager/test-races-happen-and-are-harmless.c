@@ -85,7 +85,7 @@ static unsigned a_remote_page(void)
 
 struct toucher {
 	pthread_t	thread;
-	pid_t		tid;
+	_Atomic pid_t	tid;
 	unsigned	page;
 	bool		wrote;
 	atomic_int	result;	/* 1 stamp, 2 zero, 3 signal, 4 other */
@@ -115,7 +115,8 @@ static void *touch(void *arg)
 
 static void start_toucher(struct toucher *t, unsigned page)
 {
-	*t = (struct toucher){ .page = page };
+	memset((void *)t, 0, sizeof(*t));
+	t->page = page;
 	CHECK(!pthread_create(&t->thread, NULL, touch, t));
 }
 
@@ -132,7 +133,7 @@ static void discard_during_fetch(void)
 
 	freeze();
 	start_toucher(&t, i);
-	wait_until(thread_waits_for_page, &t.tid);
+	wait_until(thread_waits_for_page, (void *)&t.tid);
 	CHECK(gvm_discard(gvm, memory + i * PAGE, PAGE) == 0);
 	/* The server is still frozen: nobody but the discard woke it. */
 	CHECK(end_toucher(&t) == 2);
@@ -153,7 +154,7 @@ static void many_threads_on_one_page(void)
 	for (unsigned n = 0; n < 48; n++)
 		start_toucher(&t[n], i);
 	for (unsigned n = 0; n < 48; n++)
-		wait_until(thread_waits_for_page, &t[n].tid);
+		wait_until(thread_waits_for_page, (void *)&t[n].tid);
 	thaw();
 	for (unsigned n = 0; n < 48; n++)
 		CHECK(end_toucher(&t[n]) == 1);
@@ -265,7 +266,7 @@ static void unmap_with_faults_in_flight(void)
 	CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
 	freeze();
 	start_toucher(&t, i);
-	wait_until(thread_waits_for_page, &t.tid);
+	wait_until(thread_waits_for_page, (void *)&t.tid);
 	/* Access ends first, as a program that unmaps in use deserves. */
 	CHECK(mprotect(memory, PAGES * PAGE, PROT_NONE) == 0);
 	memory_unmap(gvm, memory, PAGES * PAGE);
