@@ -276,6 +276,20 @@ static bool stage_some(struct gvm_shard *s)
 }
 
 /*
+ * How many staged pages may go.  Half of the target stays as a second chance,
+ * and for marks of windows that were prefetched just now, unless room is about
+ * to run out.
+ */
+static u64 spare(const struct gvm_shard *s, u64 free)
+{
+	const u64 keep = free < s->low / 2 ? 0 : s->staging_target / 2;
+	const u64 live = s->staging.live;
+	const u64 most = live > keep ? live - keep : 0;
+
+	return most < s->high - free ? most : s->high - free;
+}
+
+/*
  * One batch.  True: there is more to do and it can be done at once.  Pages are
  * written back when they are half way through staging: late enough that hot
  * ones are stolen back before, early enough that the oldest are clean.
@@ -304,7 +318,7 @@ bool gvm_evict_work(struct gvm_shard *s)
 		gvm_staging_send(s, st->head - lag);
 	free = gvm_free_frames(s);
 	if (free < s->high)
-		progress |= gvm_staging_release(s, s->high - free) > 0;
+		progress |= gvm_staging_release(s, spare(s, free)) > 0;
 	gvm_trim_flush(s);
 	s->evicting = 0;
 	s->making_room = gvm_free_frames(s) < s->high;

@@ -68,7 +68,12 @@ void gvm_shard_limit(struct gvm_shard *s, u64 frames)
 	const u64 ring = s->staging.ring;
 
 	s->frames = frames;
-	s->low = frames / 64 < 8 ? 8 : frames / 64 > 1024 ? 1024 : frames / 64;
+	/* Two windows fit below the low mark, or they would be cut short. */
+	s->low = frames / 64 < 4ull * s->gvm->prefetch_pages ?
+		 4ull * s->gvm->prefetch_pages : frames / 64;
+	if (s->low > frames / 16)
+		s->low = frames / 16;
+	s->low = s->low < 8 ? 8 : s->low > 1024 ? 1024 : s->low;
 	s->high = 2 * s->low + 32;
 	s->staging_target = frames / 8 < 32 ? 32 : frames / 8;
 	if (ring && s->staging_target > (ring - 2 * GVM_REQUEST_PAGES) / 2)
