@@ -322,4 +322,3 @@ u32 gvm_leases_count(struct gvm_leases *l)
 	pthread_mutex_unlock(&l->lock);
 	return nr;
 }
-
