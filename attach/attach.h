@@ -24,6 +24,7 @@
 struct gvm_attach {
 	struct gvm *gvm;		/* NULL until the first large mapping */
 	bool	ready;			/* environment read, fork handled */
+	bool	forking;		/* between fork.c's handlers */
 	bool	off;			/* leave everything alone, see orphan.c */
 	bool	quiet;
 	bool	guard;			/* see pins.c: pins must be kept off */

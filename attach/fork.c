@@ -24,6 +24,7 @@ void gvm_attach_fork_prepare(void)
 
 	gvm_attach_lock(&fork_mask);
 	fork_result = 0;
+	gvm_attach.forking = true;
 	if (!gvm_attach.gvm)
 		return;
 	fork_result = gvm_fork_prepare(gvm_attach.gvm);
@@ -36,6 +37,7 @@ void gvm_attach_fork_prepare(void)
 
 void gvm_attach_fork_parent(void)
 {
+	gvm_attach.forking = false;
 	if (gvm_attach.gvm)
 		gvm_fork_parent(gvm_attach.gvm);
 	gvm_attach_unlock(fork_mask);
@@ -70,6 +72,7 @@ void gvm_attach_fork_child(void)
 	int err;
 
 	gvm_attach_mark();
+	gvm_attach.forking = false;
 	gvm_attach.pid = (int)gvm_sys(SYS_getpid);
 	gvm_attach_lock_reset(true);
 	if (gvm_attach.gvm) {

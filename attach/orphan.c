@@ -44,7 +44,8 @@ void gvm_attach_check_orphan(void)
 	struct gvm_span *span;
 	u64 at = 0;
 
-	if (__builtin_expect(!mark || *mark, 1))
+	/* A child of fork() that our handler has not seen yet is no orphan. */
+	if (__builtin_expect(!mark || *mark || gvm_attach.forking, 1))
 		return;
 	*mark = 1;
 	gvm_attach.off = true;
