@@ -80,7 +80,8 @@ static bool attach_locked(struct gvm_leases *l, struct gvm_session *s,
 			gvm_refuse(ret, GVM_ERR_NO_REGION, "the server does not have this region: it was dropped, or its lease ran out");
 			return false;
 		}
-		r = gvm_region_make(l, attach->region, attach->token, attach->name, ret);
+		r = gvm_region_make(l, attach->region, attach->token,
+				    attach->name, ret);
 		if (!r)
 			return false;
 		gvm_region_set_state(r, GVM_REGION_LIVE);
@@ -92,7 +93,7 @@ static bool attach_locked(struct gvm_leases *l, struct gvm_session *s,
 		return false;
 	if (!(flags & GVM_ATTACH_JOIN)) {
 		gvm_region_hold(r, attach->token, attach->name, r->epoch + 1,
-		     !gvm_region_place(r));
+				!gvm_region_place(r));
 		set_epoch(r, r->epoch + 1);
 		cut_all(r);
 	}
