@@ -47,7 +47,6 @@ struct gvm_worker {
 	pthread_t		thread;
 	int			epoll;
 	int			wake;		/* eventfd */
-	u64			awake_ns;	/* look until then before sleeping */
 	/* Ready connections.  Those whose reads threads wait for go first. */
 	struct gvm_run_queue	demand;
 	struct gvm_run_queue	bulk;
@@ -55,7 +54,7 @@ struct gvm_worker {
 	void			*rx_free;	/* linked by their first bytes */
 	u32			rx_free_nr;
 	u32			spin_credit;
-	u32			sleeps;
+	u64			spin_after_ns;
 
 	pthread_mutex_t		lock;
 	struct gvm_link		*links;
