@@ -326,6 +326,14 @@ int gvm_init(const struct gvm_config *config, struct gvm **ret_gvm,
 
 void gvm_fini(struct gvm *g)
 {
+	/*
+	 * Without its userfaultfd a missing page would read as zero.  Whoever
+	 * still touches registered memory gets a signal instead.
+	 */
+	for (u64 i = 0; i < g->ranges.nr; i++)
+		gvm_sys(SYS_mprotect, g->ranges.list[i].start,
+			g->ranges.list[i].end - g->ranges.list[i].start,
+			PROT_NONE);
 	close_all(g);
 }
 

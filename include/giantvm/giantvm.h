@@ -77,7 +77,11 @@ struct gvm_config {
 int gvm_init(const struct gvm_config *config, struct gvm **ret_gvm,
 	     const char **ret_why);
 
-/* Everything is fetched back?  No: unregister first.  Servers drop all pages. */
+/*
+ * Close the engine; the servers drop all pages.  Copy out what is needed, and
+ * unregister, before: memory that is still registered becomes inaccessible
+ * (SIGSEGV), because its content is gone.
+ */
 void gvm_fini(struct gvm *gvm);
 
 /* One line: which engine and eviction path were chosen, and why. */
