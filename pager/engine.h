@@ -6,6 +6,7 @@
 #include "shard.h"
 
 #define GVM_SHARDS_MAX	16u
+#define GVM_LOCAL_MIN	(1ull << 20)	/* least local limit, bytes */
 #define GVM_SLICE_SHIFT	30		/* addresses belong to shards by 1 GiB */
 
 enum gvm_huge_mode {
@@ -133,6 +134,9 @@ int gvm_fd_high(int fd);
 /* Is this descriptor ours?  For wrappers of close(). */
 int gvm_owns_fd(int fd);
 void gvm_fd_mine(int fd, bool mine);
+
+/* servers.c: "host:port,host:port"; on failure g->why says what is wrong */
+int gvm_parse_servers(struct gvm *g, const char *list);
 
 /* limits: share local_bytes among the shards */
 void gvm_share_limit(struct gvm *g);
