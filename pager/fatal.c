@@ -81,10 +81,14 @@ void gvm_format(char *buf, size_t size, const char *format, ...)
 
 void gvm_fatal(struct gvm *g, const char *format, ...)
 {
-	char text[400];
+	/* Off the stack, which is small; who comes second waits for the end. */
+	static char text[512];
+	static u32 busy;
 	va_list ap;
 	size_t n = 0;
 
+	while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+		gvm_sys(SYS_sched_yield);
 	va_start(ap, format);
 	format_list(text, sizeof(text) - 1, format, ap);
 	va_end(ap);

@@ -19,7 +19,7 @@ bool gvm_monitor_path(char *buf, size_t size, pid_t pid)
 	const char *dir = getenv("GIANTVM_RUNTIME");
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	unsigned int uid = (unsigned int)gvm_sys(SYS_geteuid);
-	char base[224];
+	char base[176];
 
 	if (dir && *dir)
 		gvm_format(base, sizeof(base), "%s", dir);
@@ -46,7 +46,7 @@ void gvm_monitor_first_path(char *buf, size_t size, pid_t supervisor)
 
 bool gvm_monitor_first(pid_t supervisor)
 {
-	char path[256];
+	char path[192];
 	long fd;
 
 	if (!supervisor)
@@ -98,7 +98,7 @@ static u64 supervisor(void)
 
 static long open_file(u64 bytes)
 {
-	char path[256];
+	char path[192];
 	long fd;
 
 	gvm_monitor_path(path, sizeof(path), 0);
@@ -173,7 +173,7 @@ int gvm_monitor_open(struct gvm *g)
 
 void gvm_monitor_close(struct gvm *g)
 {
-	char path[256];
+	char path[192];
 
 	gvm_monitor_path(path, sizeof(path), (pid_t)gvm_sys(SYS_getpid));
 	gvm_sys(SYS_unlink, path);

@@ -54,7 +54,7 @@ static bool path_of(pid_t pid, unsigned i, char *buf, size_t size)
 
 static int open_file(pid_t pid, int flags)
 {
-	char path[256];
+	char path[192];
 	int fd = -1;
 
 	for (unsigned i = 0; fd < 0 && path_of(pid, i, path, sizeof(path)); i++)
@@ -155,7 +155,7 @@ static int list_folder(const char *path, bool alive, pid_t *ret_pids, int max,
 
 int gvm_pids(pid_t *ret_pids, int max)
 {
-	char path[256];
+	char path[192];
 	glob_t users;
 	int nr = 0;
 	int err;
@@ -175,7 +175,7 @@ int gvm_pids(pid_t *ret_pids, int max)
 
 int gvm_dead_pids(pid_t *ret_pids, int max)
 {
-	char path[256];
+	char path[192];
 	int nr = 0;
 	int err;
 
@@ -289,7 +289,7 @@ int gvm_remains_of(pid_t pid, struct gvm_remains *r)
 
 int gvm_remains_forget(pid_t pid)
 {
-	char path[256];
+	char path[192];
 
 	gvm_monitor_path(path, sizeof(path), pid);
 	return unlink(path) ? -errno : 0;
@@ -297,7 +297,7 @@ int gvm_remains_forget(pid_t pid)
 
 void gvm_run_forget(pid_t supervisor)
 {
-	char path[256];
+	char path[192];
 
 	gvm_monitor_first_path(path, sizeof(path), supervisor);
 	unlink(path);

@@ -79,8 +79,8 @@ static unsigned a_remote_page(void)
 	for (unsigned i = 8; i < PAGES / 4; i += 64)
 		if (!is_mapped(i))
 			return i;
-	CHECK(!"a remote page");
-	return 0;
+	fprintf(stderr, "no page is remote\n");
+	exit(1);
 }
 
 struct toucher {
