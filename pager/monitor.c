@@ -61,9 +61,9 @@ bool gvm_monitor_first(pid_t supervisor)
 }
 
 /* Field 22 of /proc/self/stat tells two processes of one pid apart. */
-static u64 start_time(void)
+__attribute__((noinline)) static u64 start_time(void)
 {
-	char text[512];
+	char text[384];
 	long fd = gvm_sys(SYS_openat, AT_FDCWD, "/proc/self/stat",
 			  O_RDONLY | O_CLOEXEC, 0);
 	long n, at;

@@ -52,7 +52,7 @@ static bool path_of(pid_t pid, unsigned i, char *buf, size_t size)
 	return true;
 }
 
-static int open_file(pid_t pid, int flags)
+__attribute__((noinline)) static int open_file(pid_t pid, int flags)
 {
 	char path[192];
 	int fd = -1;

@@ -46,6 +46,7 @@ command -v setpriv > /dev/null || skip "needs setpriv (util-linux)"
 	skip "vm.unprivileged_userfaultfd allows it to everybody"
 cp "$giantvm" "$dir/giantvm"
 chmod 755 "$dir"
+unset TSAN_OPTIONS		# names a file that nobody cannot read
 as_nobody() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }

@@ -29,6 +29,7 @@ chmod 2755 "$place/setgid"
 chmod 711 "$place/unreadable"
 GIANTVM_ATTACH=$place/attach.so
 
+unset TSAN_OPTIONS		# names a file that nobody cannot read
 as_nobody() {
 	refused 1 "$1" setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$place/giantvm" run --servers 127.0.0.1:1 --local 1G \

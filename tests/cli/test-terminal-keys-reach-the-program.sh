@@ -39,6 +39,7 @@ cat > "$dir/program" << 'END'
 #!/bin/bash
 trap 'echo "int $((++n))"' INT
 trap 'echo "term"; exit 9' TERM
+trap 'echo "cont"' CONT
 echo started
 while :; do sleep 0.1; done
 END
@@ -57,6 +58,7 @@ expect '^in-between' "no prompt after Ctrl-Z"
 [ "$(pgrep -fc "$giantvm run.*mark-$$")" = 2 ] ||
 	fail "the supervisor and the server are not both there"
 type_line fg
+expect '^cont' "fg"
 t send-keys C-c
 expect '^(\^C)?int 3' "Ctrl-C after fg"
 type_line ''
