@@ -94,11 +94,7 @@ static u32 zipf(u64 *seed)
 	u32 low = 0;
 	u32 high = MADE_PAGES;
 
-<<<<<<< HEAD
 	for (u32 i = 1; sum[MADE_PAGES] < 1.0 && i <= MADE_PAGES; i++)
-=======
-	for (u32 i = 1; sum[MADE_PAGES] == 0.0 && i <= MADE_PAGES; i++)
->>>>>>> bc4a8bf (tools: the variants run clean, and show what they are at)
 		sum[i] = sum[i - 1] + 1.0 / i;
 	x = (double)(chance(seed) >> 11) / 9007199254740992.0 *
 	    sum[MADE_PAGES];
