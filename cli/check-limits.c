@@ -25,14 +25,15 @@ void gvm_check_descriptors(const struct gvm_ask *ask, struct gvm_finding *f)
 		return;
 	}
 	if (lim.rlim_max >= need) {
-		gvm_found(f, GVM_LEVEL_OK, "%llu allowed, %llu needed for %u servers",
+		gvm_found(f, GVM_LEVEL_OK, "%llu allowed, %llu needed for %u server%s",
 			  (unsigned long long)lim.rlim_max,
-			  (unsigned long long)need, ask->nodes);
+			  (unsigned long long)need, ask->nodes,
+			  ask->nodes == 1 ? "" : "s");
 		return;
 	}
-	gvm_found(f, GVM_LEVEL_FAIL, "only %llu allowed, %llu needed for %u servers",
+	gvm_found(f, GVM_LEVEL_FAIL, "only %llu allowed, %llu needed for %u server%s",
 		  (unsigned long long)lim.rlim_max, (unsigned long long)need,
-		  ask->nodes);
+		  ask->nodes, ask->nodes == 1 ? "" : "s");
 	gvm_mend(f, "sudo prlimit --pid $$ --nofile=%llu",
 		 (unsigned long long)need);
 }

@@ -2,7 +2,9 @@
 /* The machine's memory rules and its virtualisation. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -16,14 +18,19 @@
 void gvm_check_kvm(const struct gvm_ask *ask, struct gvm_finding *f)
 {
 	int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	int vm = fd < 0 ? -1 : ioctl(fd, KVM_CREATE_VM, 0);
 
 	(void)ask;
 	f->name = "KVM";
-	if (fd >= 0) {
+	if (vm >= 0) {
+		close(vm);
 		close(fd);
-		gvm_found(f, GVM_LEVEL_OK, "%s can be opened", KVM_DEVICE);
+		gvm_found(f, GVM_LEVEL_OK, "%s makes virtual machines",
+			  KVM_DEVICE);
 		return;
 	}
+	if (fd >= 0)
+		close(fd);	/* keeps errno: it was open */
 	if (errno == EACCES || errno == EPERM) {
 		gvm_found(f, GVM_LEVEL_WARN, "no permission for %s: guests run emulated, slowly",
 			  KVM_DEVICE);
