@@ -112,8 +112,10 @@ bool gvm_huge_first_touch(struct gvm_shard *s, struct gvm_chunk *chunk)
 		gvm_cache_insert(&s->cache, chunk, i, GVM_CACHE_TOUCH);
 	}
 	if (done < GVM_CHUNK_BYTES) {
+		/* The first part is there; whoever waits for it looks again. */
 		gvm_sys(SYS_madvise, from, GVM_CHUNK_BYTES, MADV_DONTNEED);
-		return false;
+		gvm_uffd_wake(s->uffd, chunk->va0, GVM_CHUNK_BYTES);
+		return done;
 	}
 	chunk->flags |= FLAG_COLLAPSED;
 	s->stats->huge++;
