@@ -75,6 +75,10 @@ void gvm_check_huge_pages(const struct gvm_ask *ask, struct gvm_finding *f)
 		gvm_found(f, GVM_LEVEL_OK, "transparent huge pages: %s", line);
 		return;
 	}
+	if (!line[0]) {
+		gvm_found(f, GVM_LEVEL_WARN, "cannot read %s", THP);
+		return;
+	}
 	gvm_found(f, GVM_LEVEL_WARN, "transparent huge pages are off: resident memory is slower");
 	gvm_mend(f, "echo madvise | sudo tee %s", THP);
 }
