@@ -43,7 +43,7 @@ case $one in
 "$(realpath "$GIANTVM_ATTACH")":/nosuch.so*) ;;
 *) fail "LD_PRELOAD is $one" ;;
 esac
-[ "$("$giantvm" run --quiet --servers '[::1]:5,localhost' --local 64M \
+[ "$("$giantvm" run --quiet --servers '[::1]:5,127.0.0.1' --local 64M \
 	--prefetch 7 --wait 3 --min-map 2M --evict copy --shards 2 \
 	sh -c 'echo $GIANTVM_SERVERS $GIANTVM_LOCAL $GIANTVM_PREFETCH \
 		$GIANTVM_WAIT_MS $GIANTVM_MIN_MAP $GIANTVM_EVICT \

@@ -18,6 +18,7 @@ t() {
 trap 't kill-server 2> /dev/null; clean_up' EXIT
 t -f /dev/null new-session -d -x 120 -y 40 \
 	"PS1='prompt \$? ' bash --norc --noprofile"
+t has-session 2> /dev/null || skip "tmux gets no terminal here"
 
 shows() {
 	t capture-pane -p > "$dir/screen"

@@ -16,6 +16,7 @@ t() {
 trap 't kill-server 2> /dev/null; rm -rf "$dir"' EXIT
 t -f /dev/null new-session -d -x 80 -y 24 \
 	"'$fake' top --delay 0.2; echo status \$?; read x"
+t has-session 2> /dev/null || skip "tmux gets no terminal here"
 
 screen() {
 	t capture-pane -p > "$dir/screen"
