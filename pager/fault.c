@@ -18,6 +18,8 @@ void gvm_park(struct gvm_shard *s, u64 va, bool write)
 		gvm_uffd_wake(s->uffd, va, GVM_PAGE_BYTES);
 		return;
 	}
+	if (s->parked_head == s->parked_tail)
+		s->parked_ns = s->now_ns;
 	s->parked[s->parked_head++ % GVM_PARKED_MAX] = va | write;
 }
 
@@ -31,8 +33,23 @@ void gvm_fault_retry_parked(struct gvm_shard *s)
 		if (!gvm_free_frames(s) || s->request_free == GVM_REQUEST_NONE)
 			return;
 		s->parked_tail++;
+		s->parked_ns = s->now_ns;
 		gvm_fault(s, entry & ~1ull, entry & 1);
 	}
+}
+
+/* Nothing could be given up for so long: say so rather than wait for ever. */
+void gvm_fault_check_parked(struct gvm_shard *s)
+{
+	if (s->parked_head == s->parked_tail ||
+	    s->now_ns - s->parked_ns < s->gvm->wait_ms * 1000000ull)
+		return;
+	gvm_fatal(s->gvm, "no page of %s could be given up for %u ms (%llu resident, %llu held, %llu staged of which %llu unsent, %u requests out); stopping it (a larger --local may help)",
+		  s->gvm->name, s->gvm->wait_ms,
+		  (unsigned long long)s->cache.resident,
+		  (unsigned long long)s->held_pages,
+		  (unsigned long long)s->staging.live,
+		  (unsigned long long)s->staging.unsent, s->requests_used);
 }
 
 void gvm_fetch_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,

@@ -165,6 +165,7 @@ static void tick(struct gvm_shard *s)
 
 	s->tick_ns = s->now_ns;
 	gvm_links_tick(s);
+	gvm_fault_check_parked(s);
 	slow_gauges(s);
 	if (!s->quiet && !s->making_room)
 		gvm_huge_tick(s);

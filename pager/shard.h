@@ -174,6 +174,7 @@ struct gvm_shard {
 	u64	parked[GVM_PARKED_MAX];	/* addresses | 1 if write; a ring */
 	u64	parked_head;
 	u64	parked_tail;
+	u64	parked_ns;		/* since when the oldest waits */
 	struct gvm_held held[GVM_HOLDS_MAX];
 	u32	held_nr;
 	u64	held_pages;
@@ -232,6 +233,7 @@ void gvm_shard_limit(struct gvm_shard *s, u64 frames);
 void gvm_fault_read_all(struct gvm_shard *s);
 void gvm_fault(struct gvm_shard *s, u64 va, bool write);
 void gvm_fault_retry_parked(struct gvm_shard *s);
+void gvm_fault_check_parked(struct gvm_shard *s);
 
 /* apply.c: carry out what the page table of states said */
 struct gvm_chunk *gvm_chunk_of(struct gvm_shard *s, u64 va);

@@ -121,13 +121,19 @@ static bool release_one(struct gvm_shard *s, u64 pos)
 	return true;
 }
 
-/* Give up the oldest slots until `pages` frames are free; how many were. */
+/*
+ * Give up the oldest slots until `pages` frames are free; how many were.  Slots
+ * whose content nobody needs go in any case: they hold memory, and room in the
+ * ring, without which nothing can be taken away any more.
+ */
 u64 gvm_staging_release(struct gvm_shard *s, u64 pages)
 {
 	struct gvm_staging *st = &s->staging;
 	const u64 from = st->tail, before = st->present;
 
-	while (st->tail < st->head && before - st->present < pages &&
+	while (st->tail < st->head &&
+	       (before - st->present < pages ||
+		st->slots[st->tail % st->ring].what != GVM_SLOT_LIVE) &&
 	       release_one(s, st->tail))
 		st->tail++;
 	if (st->send < st->tail)
