@@ -133,12 +133,12 @@ def resident(bench):
 
 
 def resident_thp(bench, thp):
-    size = bench.scale(512, 16)
+    size = bench.scale(256, 16)
     args = ["--size", f"{size}M", "--thp", thp, "--reps", bench.scale(7, 2),
-            "--loads", bench.scale(2 << 20, 1 << 16)]
+            "--loads", bench.scale(1 << 20, 1 << 16)]
     under = [*bench.command("run"), "--local", f"{2 * size}M", "--"]
     native, ours = [], []
-    for _ in range(bench.scale(7, 1)):
+    for _ in range(bench.scale(5, 1)):
         native.append(bench.program("bench-native", *args))
         ours.append(bench.program("bench-native", *args, prefix=under))
     share = statistics.median(r["huge_bytes"] / r["rss_bytes"] for r in native)
