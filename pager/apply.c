@@ -199,11 +199,8 @@ void gvm_apply_steal(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 			 GVM_CACHE_STEAL);
 	local_latency(s);
 	if (mark) {
-		struct gvm_fetch_advice advice;
-
 		s->stats->prefetch_hits++;
-		if (gvm_fetch_marked(&s->fetch, va >> GVM_PAGE_SHIFT, &advice))
-			gvm_prefetch(s, &advice);
+		gvm_fetch_touched(s, va >> GVM_PAGE_SHIFT);
 	} else {
 		s->stats->faults_steal++;
 	}

@@ -125,6 +125,29 @@ void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice)
 		gvm_request_send(s, r);
 }
 
+/*
+ * A mark was touched.  While a stream runs at full width it has two windows
+ * under way: fetching one takes longer than reading one.  So its first full
+ * window brings a second at once, and from then on a touch asks for the window
+ * after the next, whose mark lies one window further on.
+ */
+void gvm_fetch_touched(struct gvm_shard *s, u64 page)
+{
+	const u32 width = s->gvm->prefetch_pages;
+	struct gvm_fetch_advice a;
+
+	if (gvm_fetch_marked(&s->fetch, page, &a)) {
+		gvm_prefetch(s, &a);
+		if (a.count < width || a.mark != a.first ||
+		    !gvm_fetch_marked(&s->fetch, a.mark, &a))
+			return;
+	} else if (!gvm_fetch_marked(&s->fetch, page + width, &a) &&
+		   !gvm_fetch_marked(&s->fetch, page - width, &a)) {
+		return;
+	}
+	gvm_prefetch(s, &a);
+}
+
 static void ask_ahead(struct gvm_shard *s, u64 va)
 {
 	struct gvm_fetch_advice advice;
@@ -137,15 +160,13 @@ static void ask_ahead(struct gvm_shard *s, u64 va)
 static void join_fetch(struct gvm_shard *s, u32 word, u64 va, bool write)
 {
 	struct gvm_request_page *p = &s->requests[word >> 6].page[word & 63];
-	struct gvm_fetch_advice advice;
 
 	p->write |= write;
 	if (!p->mark)
 		return;
 	p->mark = 0;
 	s->stats->prefetch_hits++;
-	if (gvm_fetch_marked(&s->fetch, va >> GVM_PAGE_SHIFT, &advice))
-		gvm_prefetch(s, &advice);
+	gvm_fetch_touched(s, va >> GVM_PAGE_SHIFT);
 }
 
 /*

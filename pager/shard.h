@@ -248,6 +248,7 @@ void gvm_apply_data(struct gvm_shard *s, struct gvm_request *r,
 u64 gvm_free_frames(const struct gvm_shard *s);
 void gvm_fetch_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 		    bool write);
+void gvm_fetch_touched(struct gvm_shard *s, u64 page);
 void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice);
 void gvm_cancel_fetch(struct gvm_shard *s, u32 word);
 void gvm_park(struct gvm_shard *s, u64 va, bool write);
