@@ -4,6 +4,8 @@
  * arrived.  The thread that read the fault does all of it.
  */
 #define _GNU_SOURCE
+#include <sys/mman.h>
+
 #include "crc32c.h"
 #include "engine.h"
 #include "sys.h"
@@ -178,7 +180,13 @@ static bool put_back(struct gvm_shard *s, u64 va, u32 slot, bool dirty)
 	/* A clean page stays clean only if it comes back protected: copy. */
 	if (copy_in(s, va, memory, GVM_PAGE_BYTES, !dirty) != GVM_FILL_OK)
 		return false;
-	gvm_slot_free(st, slot, true);
+	/* Two frames for one page: let the second go, at once if they are few. */
+	if (gvm_free_frames(s) < s->low) {
+		gvm_sys(SYS_madvise, memory, GVM_PAGE_BYTES, MADV_DONTNEED);
+		gvm_slot_free(st, slot, false);
+	} else {
+		gvm_slot_free(st, slot, true);
+	}
 	return true;
 }
 

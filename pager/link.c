@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #include "engine.h"
 #include "mem.h"
@@ -420,6 +421,9 @@ void gvm_link_event(struct gvm_shard *s, u16 server, u8 lane, u32 events)
 			return;
 		}
 		if (!left) {
+			/* Rarely needed, and not part of the local limit. */
+			gvm_sys(SYS_madvise, l->conn.tx, l->conn.tx_cap,
+				MADV_DONTNEED);
 			gvm_lane_want_out(s, server, lane, false);
 			gvm_request_resend_all(s, server);
 		}
