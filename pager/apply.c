@@ -54,7 +54,7 @@ static void come_back(struct gvm_shard *s, u64 va, u32 *tries)
 	if (++*tries > 200000)
 		gvm_fatal(s->gvm, "the kernel keeps refusing to map the page at 0x%llx; stopping %s",
 			  (unsigned long long)va, s->gvm->name);
-	gvm_fault_read_all(s);
+	gvm_fault_collect(s);
 	gvm_sys(SYS_sched_yield);
 }
 

@@ -295,34 +295,39 @@ static void serve(struct gvm_shard *s, const struct gvm_uffd_event *e)
 	}
 }
 
+/*
+ * Read messages in the middle of something else (the kernel asked us to come
+ * back).  An unmap is dealt with at once, because the kernel waits for that;
+ * faults only queue up: they must not meet a page that is half installed.
+ */
+void gvm_fault_collect(struct gvm_shard *s)
+{
+	struct gvm_uffd_event *events = s->events + s->events_nr;
+	u32 nr;
+
+	if (s->events_nr + GVM_UFFD_EVENTS > GVM_EVENTS_MAX)
+		return;
+	nr = gvm_uffd_read(s->uffd, events);
+	s->events_nr += nr;
+	for (u32 i = 0; i < nr; i++) {
+		if (events[i].what != GVM_UFFD_UNMAP)
+			continue;
+		serve(s, &events[i]);
+		events[i].what = GVM_UFFD_NONE;
+	}
+}
+
+/* Serve what the kernel has to say, and what was collected before. */
 void gvm_fault_read_all(struct gvm_shard *s)
 {
-	struct gvm_uffd_event *events = s->events;
-	u32 nr, from = s->events_nr;
+	const u32 left = s->events_nr;
 
-	/*
-	 * May be entered again from copy_in(), in the middle of a batch: what
-	 * is read then is appended, and served by the outer call in order.
-	 */
-	if (s->events_busy) {
-		if (from + GVM_UFFD_EVENTS <= GVM_EVENTS_MAX) {
-			nr = gvm_uffd_read(s->uffd, events + from);
-			s->events_nr += nr;
-			for (u32 i = from; i < from + nr; i++) {
-				if (events[i].what != GVM_UFFD_UNMAP)
-					continue;
-				serve(s, &events[i]);
-				events[i].what = GVM_UFFD_NONE;
-			}
-		}
-		return;
-	}
-	s->events_busy = 1;
-	s->events_nr = gvm_uffd_read(s->uffd, events);
+	if (left + GVM_UFFD_EVENTS <= GVM_EVENTS_MAX)
+		s->events_nr += gvm_uffd_read(s->uffd, s->events + left);
 	if (s->events_nr)
 		s->awake_ns = s->now_ns + GVM_AWAKE_NS;
+	/* More may be collected while these are served. */
 	for (u32 i = 0; i < s->events_nr; i++)
-		serve(s, &events[i]);
+		serve(s, &s->events[i]);
 	s->events_nr = 0;
-	s->events_busy = 0;
 }

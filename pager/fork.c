@@ -197,7 +197,6 @@ static void leave_parent(struct gvm_shard *s)
 	s->held_nr = 0;
 	s->held_pages = 0;
 	s->events_nr = 0;
-	s->events_busy = 0;
 	s->now_ns = gvm_now_ns();
 	s->stats = gvm_monitor_stats(s->gvm, s->index);
 	gvm_monitor_region(s->gvm, s->index, s->region, s->token);

@@ -256,7 +256,7 @@ void gvm_shard_run(void *shard)
 
 	s->now_ns = gvm_now_ns();
 	while (!s->stop) {
-		if (faults)
+		if (faults || s->events_nr)
 			gvm_fault_read_all(s);
 		gvm_commands_serve(s);
 		if (s->parked_head != s->parked_tail)
@@ -267,7 +267,7 @@ void gvm_shard_run(void *shard)
 		 * Alone, with nothing out: only the slow housekeeping is due.
 		 * Parked faults are retried when something was released.
 		 */
-		timeout_ms = more ? 0 : s->requests_used || s->starting ||
+		timeout_ms = more || s->events_nr ? 0 : s->requests_used || s->starting ||
 			     s->parked_head != s->parked_tail ? 50 : 500;
 		faults = wait_events(s, timeout_ms);
 	}

@@ -153,7 +153,6 @@ struct gvm_shard {
 	/* messages of the kernel being served */
 	struct gvm_uffd_event events[GVM_EVENTS_MAX];
 	u32	events_nr;
-	u8	events_busy;
 	u8	evicting;
 	u8	making_room;		/* between the low and the high mark */
 
@@ -231,6 +230,7 @@ void gvm_shard_limit(struct gvm_shard *s, u64 frames);
 
 /* fault.c: what a message of the kernel means */
 void gvm_fault_read_all(struct gvm_shard *s);
+void gvm_fault_collect(struct gvm_shard *s);
 void gvm_fault(struct gvm_shard *s, u64 va, bool write);
 void gvm_fault_retry_parked(struct gvm_shard *s);
 void gvm_fault_check_parked(struct gvm_shard *s);
