@@ -199,13 +199,20 @@ static bool copy_to_slot(struct gvm_shard *s, u64 va)
 		       &remote, 1, 0) == (long)GVM_PAGE_BYTES;
 }
 
+/*
+ * ENOMEM: unmapped behind our back since it was protected.  Whoever did that
+ * sleeps until we read the event, which then forgets these pages.
+ */
 static bool drop(const struct gvm_range *range, u64 va, u64 len)
 {
+	long err;
+
 	if (range->shared)
 		return !gvm_sys(SYS_fallocate, range->fd,
 				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				range->offset + (va - range->start), len);
-	return !gvm_sys(SYS_madvise, va, len, MADV_DONTNEED);
+	err = gvm_sys(SYS_madvise, va, len, MADV_DONTNEED);
+	return !err || err == -ENOMEM;
 }
 
 static u32 copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
