@@ -192,6 +192,7 @@ struct gvm_shard {
 	u32	requests_used;
 	u32	urgent;			/* of them on lane 0: a thread waits */
 	u16	urgent_server;		/* where the last of them went */
+	u16	full_last;		/* who refused a WRITE last, for its name */
 	u32	trims_open;		/* links that gather a TRIM */
 	u32	place;			/* next server for a new chunk */
 	u64	txn;

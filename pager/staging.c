@@ -192,7 +192,8 @@ void gvm_staging_send(struct gvm_shard *s, u64 up_to)
 		if (chunk->state[gvm_page_idx(slot->va)] != GVM_PAGE_STAGED)
 			continue;
 		if (!place(s, chunk))
-			gvm_fatal(s->gvm, "all memory servers are full; stopping %s, because its pages have no place (start more servers, or give them more --memory)",
+			gvm_fatal(s->gvm, "all memory servers are full, %s the last; stopping %s, because its pages have no place (start more servers, or give them more --memory)",
+				  s->gvm->servers[s->full_last].text,
 				  s->gvm->name);
 		if (r && (r->server != chunk->server ||
 			  r->pages == GVM_REQUEST_PAGES)) {
@@ -311,6 +312,7 @@ void gvm_staging_refused(struct gvm_shard *s, struct gvm_request *r)
 	bool needed[GVM_REQUEST_PAGES];
 
 	link->full = 1;
+	s->full_last = r->server;
 	for (u32 i = 0; i < r->pages; i++)
 		needed[i] = refused_one(s, &r->page[i], r->server);
 	for (u32 i = 0; i < r->pages; i++)
