@@ -45,16 +45,21 @@ wait $run
 grep -q 'faults' "$dir/err" || fail "no summary: $(cat "$dir/err")"
 
 # giantvm run itself is killed, and the program after it: the next run clears.
+rm "$dir/pid"
 "$giantvm" run --servers "127.0.0.1:$port" --local 16M "$dir/program" "$port" \
 	2> "$dir/err" &
 run=$!
 published() {
-	[ -n "$(ls "$GIANTVM_RUNTIME")" ]
+	[ -s "$dir/pid" ] && [ -n "$(ls "$GIANTVM_RUNTIME")" ]
+}
+ended() {
+	! kill -0 "$(cat "$dir/pid")" 2> /dev/null
 }
 wait_for 20 published || fail "does not page the second time"
 kill -KILL $run
 kill -KILL "$(cat "$dir/pid")"
 wait $run
+wait_for 20 ended || fail "the program does not die"
 "$giantvm" run --quiet --servers "127.0.0.1:$port" --local 16M true
 [ "$(regions)" = 0 ] || fail "the server still holds a killed run's memory"
 [ -z "$(ls "$GIANTVM_RUNTIME")" ] || fail "left: $(ls "$GIANTVM_RUNTIME")"

@@ -36,6 +36,7 @@ refused() {
 
 # start ARGS...: a server in the background; sets pid and port
 start() {
+	rm -f "$dir/port"	# that of the server before
 	exec 4> >(cat >"$dir/port")
 	"$giantvm" serve --listen 127.0.0.1:0 --ready-fd 4 "$@" >"$dir/out" 2>&1 &
 	pid=$!
@@ -45,7 +46,7 @@ start() {
 		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.01
 	done
-	port=$(cat "$dir/port")
+	port=$(cat "$dir/port" 2>/dev/null)
 	if [ -z "$port" ]; then
 		echo "serve $*: does not start: $(cat "$dir/out")"
 		exit 1
