@@ -11,55 +11,11 @@
 #include <string.h>
 
 #include "address.h"
+#include "hostport.h"
 #include "text.h"
 
 #define PORT_DEFAULT	"9999"
-#define HOST_MAX	256u
-#define PORT_MAX	6u
 #define LIST_BYTES_MAX	(4u << 20)	/* of a file of servers */
-
-static int port_is_good(const char *port)
-{
-	char *end;
-	unsigned long n = strtoul(port, &end, 10);
-
-	return *port >= '0' && *port <= '9' && !*end && n >= 1 && n <= 65535;
-}
-
-/* Cut "host:port" in two.  0, or -EINVAL and why. */
-static int split(const char *text, size_t len, char *host, char *port,
-		 const char **ret_why)
-{
-	const char *end = text + len;
-	const char *colon = memrchr(text, ':', len);
-	const char *from = text, *to = colon ? colon : end;
-
-	if (len && text[0] == '[') {
-		to = memchr(text, ']', len);
-		*ret_why = "the ] is missing";
-		if (!to || (to + 1 != end && to[1] != ':'))
-			return -EINVAL;
-		from = text + 1;
-		colon = to + 1 == end ? NULL : to + 1;
-	} else if (colon && memchr(text, ':', (size_t)(colon - text))) {
-		*ret_why = "an IPv6 address needs brackets: [::1]:9999";
-		return -EINVAL;
-	}
-	*ret_why = "the host is missing";
-	if (from == to)
-		return -EINVAL;
-	*ret_why = "it is too long";
-	if ((size_t)(to - from) >= HOST_MAX)
-		return -EINVAL;
-	snprintf(host, HOST_MAX, "%.*s", (int)(to - from), from);
-	*ret_why = "the port is not a number from 1 to 65535";
-	if (colon && end - colon - 1 >= (ptrdiff_t)PORT_MAX)
-		return -EINVAL;
-	snprintf(port, PORT_MAX, "%.*s",
-		 colon ? (int)(end - colon - 1) : (int)PORT_MAX - 1,
-		 colon ? colon + 1 : PORT_DEFAULT);
-	return port_is_good(port) ? 0 : -EINVAL;
-}
 
 static const struct addrinfo *prefer_ipv4(const struct addrinfo *list)
 {
@@ -74,10 +30,11 @@ int gvm_address_resolve(const char *text, size_t len,
 			struct gvm_address *ret, const char **ret_why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	char host[HOST_MAX], port[PORT_MAX], number[NI_MAXHOST];
+	char host[GVM_HOST_MAX], port[GVM_PORT_MAX], number[NI_MAXHOST];
 	struct addrinfo *list;
 	const struct addrinfo *a;
-	int err = split(text, len, host, port, ret_why);
+	int err = gvm_hostport_split(text, len, PORT_DEFAULT, host, port,
+				     ret_why);
 
 	if (err)
 		return err;
@@ -185,7 +142,7 @@ static char *read_list(const char *command, const char *path)
 {
 	char *all = calloc(1, LIST_BYTES_MAX);
 	FILE *file = fopen(path, "re");
-	char line[HOST_MAX + PORT_MAX + 64];
+	char line[GVM_HOST_MAX + GVM_PORT_MAX + 64];
 	size_t used = 0;
 
 	if (!file || !all) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "cli/size.h"
+#include "cluster/size.h"
 
 struct want {
 	const char	*text;

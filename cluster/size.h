@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sizes as people write them: 512M, 1.5G, 64GiB.  K, M, ... are powers of 1024. */
-#ifndef GVM_CLI_SIZE_H
-#define GVM_CLI_SIZE_H
+#ifndef GVM_CLUSTER_SIZE_H
+#define GVM_CLUSTER_SIZE_H
 
 #include <stddef.h>
 #include <stdint.h>
