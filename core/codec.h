@@ -25,7 +25,7 @@ struct gvm_head {
 
 /*
  * Decode and judge a header.  -EPROTO: unknown type, unknown flag, a payload
- * length that its type cannot have, or page not zero; *ret_why (if not NULL)
+ * length or page number that its type cannot have; *ret_why (if not NULL)
  * then says which, as a static string.  ret_head untouched on failure.
  */
 int gvm_codec_header(const void *bytes32, struct gvm_head *ret_head,
@@ -72,6 +72,31 @@ static inline u32 gvm_codec_write_head_bytes(u32 pages)
 void gvm_codec_put_batch(void *payload, u32 count, u32 body_bytes);
 void gvm_codec_put_data_desc(void *payload, u32 i, u8 tag, u32 crc);
 void gvm_codec_put_write_desc(void *payload, u32 i, u64 page, u8 tag, u32 crc);
+
+/*
+ * Messages 32 .. 45, after the check.  *ret is msg in host order, with BYTES or
+ * ZERO as its tag says; ret->list is list, filled, or NULL if lo == hi (list
+ * is untouched then).  Returns the 4096 bytes or NULL, and their CRC.
+ */
+struct gvm_co_msg;
+struct gvm_sharers;
+const void *gvm_codec_co(const struct gvm_head *head, const void *payload,
+			 struct gvm_sharers *list, struct gvm_co_msg *ret,
+			 u32 *ret_crc);
+
+/*
+ * Header and payload of msg but for the 4096 bytes, which the caller sends
+ * behind them if msg->flags has BYTES; crc is theirs.  at has room for
+ * GVM_CO_HEAD_BYTES_MAX; returns the bytes written.
+ */
+u32 gvm_codec_put_co(void *at, u32 region, const struct gvm_co_msg *msg,
+		     u32 crc);
+
+/* A name that a shared region may have; bytes: with room for its NUL. */
+bool gvm_codec_name_ok(const char name[GVM_SHARED_NAME_MAX]);
+
+/* STATUS, after the check: where its lost pages begin. */
+const void *gvm_codec_status_lost(const void *payload);
 
 /* ERROR payload: code and one line of text, cut to fit. */
 void gvm_codec_put_error(struct gvm_error *e, u32 code, const char *text);

@@ -23,6 +23,8 @@
  *	FLUSH				FLUSHED
  *	DETACH (drop)			DETACHED
  *	PING				PONG
+ *
+ * Shared regions are in wire-shared.h.
  */
 #ifndef GVM_WIRE_H
 #define GVM_WIRE_H
@@ -52,7 +54,25 @@ enum gvm_msg_type {
 	GVM_MSG_ERROR		= 18,
 	GVM_MSG_STAT		= 19,	/* ask a server how full it is */
 	GVM_MSG_STATS		= 20,
-	/* 32 and up: shared regions (GET_SHARED, GRANT, INVALIDATE, ...) */
+	/* 32 .. 45: enum gvm_co_type (coherence.h), with struct gvm_coherence */
+	GVM_MSG_CO_FIRST	= 32,
+	GVM_MSG_CO_LAST		= 45,
+	GVM_MSG_JOIN		= 46,
+	GVM_MSG_JOINED		= 47,
+	GVM_MSG_LEAVE		= 48,
+	GVM_MSG_LEFT		= 49,
+	GVM_MSG_PEER		= 50,
+	GVM_MSG_PEER_IS		= 51,
+	GVM_MSG_PEER_HELLO	= 52,
+	GVM_MSG_MEMBER		= 53,
+	GVM_MSG_REGION_MAKE	= 54,
+	GVM_MSG_REGION_MADE	= 55,
+	GVM_MSG_REGION_LIST	= 56,
+	GVM_MSG_REGIONS		= 57,
+	GVM_MSG_REGION_REMOVE	= 58,
+	GVM_MSG_REGION_REMOVED	= 59,
+	GVM_MSG_REGION_STATUS	= 60,
+	GVM_MSG_STATUS		= 61,
 	GVM_MSG_TYPE_NR
 };
 
@@ -65,7 +85,7 @@ struct gvm_msg {
 	__le32	payload_len;	/* bytes after this header */
 	__le32	region;		/* server's handle, from ATTACHED; else zero */
 	__le32	epoch;		/* of the session, from ATTACHED; else zero */
-	__le64	page;		/* must be zero in version 1's private types */
+	__le64	page;		/* 32 .. 45: of the region; zero in all others */
 	__le64	txn;		/* echoed by every reply */
 };
 
@@ -182,6 +202,9 @@ enum gvm_wire_error {
 	GVM_ERR_IO		= 9,	/* the store failed */
 	GVM_ERR_CORRUPT		= 10,	/* CRC does not match the bytes */
 	GVM_ERR_SHUTDOWN	= 11,	/* server is stopping; closes */
+	GVM_ERR_DIFFERS		= 12,	/* region or cluster is not as you say */
+	GVM_ERR_MEMBER		= 13,	/* another process has this node id */
+	GVM_ERR_BUSY		= 14,	/* not now: ask again after a moment */
 	GVM_ERR_NR
 };
 
@@ -207,5 +230,7 @@ static_assert(sizeof(struct gvm_write_desc) == 16, "wire layout");
 static_assert(sizeof(struct gvm_clone) == 96, "wire layout");
 static_assert(sizeof(struct gvm_server_stats) == 64, "wire layout");
 static_assert(sizeof(struct gvm_error) == 248, "wire layout");
+
+#include "wire-shared.h"
 
 #endif

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "check.h"
+#include "coherence.h"
 #include "messages.h"
+#include "sharers.h"
 
 #define HEAD	((u32)sizeof(struct gvm_msg))
 
@@ -64,6 +66,32 @@ static int header_with_len(u16 type, u32 len)
 	return header(&msg);
 }
 
+static bool is_co(u16 type)
+{
+	return type >= GVM_MSG_CO_FIRST && type <= GVM_MSG_CO_LAST;
+}
+
+static u32 flags_of(u16 type)
+{
+	switch (type) {
+	case GVM_MSG_READ:
+		return GVM_MSG_URGENT;
+	case GVM_CO_GET_SHARED:
+		return GVM_CO_DIRECT;
+	case GVM_CO_GET_EXCLUSIVE:
+		return GVM_CO_HAVE;
+	case GVM_CO_RETURN:
+		return GVM_CO_GAVE;
+	case GVM_CO_GRANT:
+	case GVM_CO_DECLINE:
+	case GVM_CO_RECALL:
+	case GVM_CO_CANCEL:
+		return GVM_CO_EXCLUSIVE;
+	default:
+		return 0;
+	}
+}
+
 static void check_header(u16 type)
 {
 	struct gvm_msg msg;
@@ -72,15 +100,14 @@ static void check_header(u16 type)
 	memcpy(&msg, message, HEAD);
 	CHECK(header(&msg) == 0);
 	for (u32 bit = 0; bit < 16; bit++) {
-		bool known = type == GVM_MSG_READ && bit == 0;
-
 		msg.flags = (u16)(1u << bit);
-		CHECK(header(&msg) == (known ? 0 : -EPROTO));
+		CHECK(header(&msg) == (flags_of(type) >> bit & 1 ? 0 :
+				       -EPROTO));
 	}
 	msg.flags = 0;
 	for (u32 bit = 0; bit < 64; bit++) {
 		msg.page = 1ull << bit;
-		CHECK(header(&msg) == -EPROTO);
+		CHECK(header(&msg) == (is_co(type) && bit < 52 ? 0 : -EPROTO));
 	}
 	CHECK(header_with_len(type, len + 1) == -EPROTO);
 	CHECK(header_with_len(type, len - 1) == -EPROTO);
@@ -113,7 +140,7 @@ static void check_unknown_types(void)
 	for (u32 type = 0; type <= UINT16_MAX; type++) {
 		struct gvm_msg msg = { .type = (u16)type };
 
-		if (!type || type >= GVM_MSG_TYPE_NR)
+		if (!message_known(type))
 			CHECK(header(&msg) == -EPROTO);
 	}
 }
@@ -219,13 +246,141 @@ static const struct bad bads[] = {
 
 	{ GVM_MSG_ERROR, AT(gvm_error, code), 0, -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, code), 11, 0 },
-	{ GVM_MSG_ERROR, AT(gvm_error, code), 12, -EPROTO },
+	{ GVM_MSG_ERROR, AT(gvm_error, code), 14, 0 },
+	{ GVM_MSG_ERROR, AT(gvm_error, code), 15, -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, code), UINT32_MAX, -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, reserved), 1, -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, text[0]), '\r', -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, text[0]), 0, -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, text[100]), 'x', -EPROTO },
 	{ GVM_MSG_ERROR, AT(gvm_error, text[239]), 'x', -EPROTO },
+
+#define CO(type, field, value, err) \
+	{ GVM_CO_##type, AT(gvm_coherence, field), value, err }
+	CO(GET_SHARED, seq, GVM_SEQ_MAX, 0),
+	CO(GET_SHARED, seq, GVM_SEQ_MAX + 1, -EPROTO),
+	CO(GET_SHARED, from, GVM_NODE_HOME, -EPROTO),
+	CO(GET_SHARED, from, GVM_NODE_NONE, -EPROTO),
+	CO(GET_SHARED, from, GVM_NODES_MAX - 1, 0),
+	CO(GET_SHARED, from, GVM_NODES_MAX, -EPROTO),
+	CO(GET_SHARED, to, 4, -EPROTO),
+	CO(GET_SHARED, requester, GVM_NODES_MAX, -EPROTO),
+	CO(GET_SHARED, requester, GVM_NODE_HOME, 0),
+	CO(GET_SHARED, giver, 0xffff, -EPROTO),
+	CO(GET_SHARED, hi, 1, -EPROTO),
+	CO(GET_SHARED, lo, 1, -EPROTO),
+	CO(GET_SHARED, tag, GVM_TAG_ZERO, -EPROTO),
+	CO(GET_SHARED, tag, 1, -EPROTO),
+	CO(GET_SHARED, reserved, 1, -EPROTO),
+	CO(GET_SHARED, reserved2, 1, -EPROTO),
+	CO(GET_SHARED, crc, 1, -EPROTO),
+	CO(GET_EXCLUSIVE, need, UINT64_MAX, 0),
+	CO(GET_EXCLUSIVE, to, 4, -EPROTO),
+	CO(GRANT, from, GVM_NODE_HOME, 0),
+	CO(GRANT, to, GVM_NODE_HOME, -EPROTO),
+	CO(GRANT, tag, 0, -EPROTO),
+	CO(GRANT, tag, GVM_TAG_ZERO, -EPROTO),
+	CO(GRANT, crc, 0, 0),
+	CO(GRANT, hi, 1, -EPROTO),
+	CO(DONE, from, GVM_NODE_HOME, -EPROTO),
+	CO(DONE, tag, GVM_TAG_RAW, -EPROTO),
+	CO(DECLINE, to, 1, -EPROTO),
+	CO(INVALIDATE, from, GVM_NODE_HOME, 0),
+	CO(INVALIDATE, to, GVM_NODE_HOME, -EPROTO),
+	CO(INVALIDATE, lo, 64 * 64 + 64, -EPROTO),
+	CO(INVALIDATE, lo, 0, 0),
+	CO(INVALIDATE, lo, GVM_NODES_MAX, -EPROTO),
+	CO(INVALIDATE, hi, GVM_NODES_MAX, 0),
+	CO(INVALIDATE, hi, GVM_NODES_MAX + 1, -EPROTO),
+	CO(INVALIDATE, hi, 64 * 64 + 63, -EPROTO),
+	CO(INVALIDATE, hi, 65 * 64 + 2, -EPROTO),
+	CO(INVALIDATE, tag, GVM_TAG_RAW, -EPROTO),
+	/* Summary and words of its list. */
+	{ GVM_CO_INVALIDATE, 40, 1, 1, -EPROTO },
+	{ GVM_CO_INVALIDATE, 48, 1, 2, -EPROTO },
+	{ GVM_CO_INVALIDATE, 48, 1, 7, -EPROTO },
+	{ GVM_CO_INVALIDATE, 56, 8, 1ull << 32, -EPROTO },
+	{ GVM_CO_INVALIDATE, 56, 8, 1ull << 63, -EPROTO },
+	{ GVM_CO_INVALIDATE, 64, 8, 0, -EPROTO },
+	{ GVM_CO_INVALIDATE, 64, 8, 3ull << 62, -EPROTO },
+	{ GVM_CO_INVALIDATE, 72, 8, 7, 0 },
+	{ GVM_CO_INVALIDATE, 72, 8, 8, -EPROTO },
+	CO(INVALIDATED, to, GVM_NODE_HOME, 0),
+	CO(INVALIDATED, from, GVM_NODE_HOME, -EPROTO),
+	CO(RECALL, from, 1, -EPROTO),
+	CO(RECALL, requester, GVM_NODE_HOME, 0),
+	CO(RETURN, tag, GVM_TAG_ZERO, -EPROTO),
+	CO(RETURN, to, 1, -EPROTO),
+	CO(PUT, tag, 0xff, -EPROTO),
+	CO(CONFIRM, from, 1, -EPROTO),
+	CO(REFER, to, GVM_NODE_NONE, -EPROTO),
+	CO(CANCEL, from, 1, -EPROTO),
+	CO(LOST, from, 1, -EPROTO),
+
+	{ GVM_MSG_JOIN, AT(gvm_join, name[0]), 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[0]), '.', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[0]), '-', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[0]), '_', 0 },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), '/', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), ' ', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), 0xc3, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[47]), 'x', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 4095, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 1ull << 50, 0 },
+	{ GVM_MSG_JOIN, AT(gvm_join, bytes), (1ull << 50) + 4096, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, slice_bytes), 0, 0 },
+	{ GVM_MSG_JOIN, AT(gvm_join, slice_bytes), 1u << 20, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, slice_bytes), 3u << 21, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, slice_bytes), 1ull << 40, 0 },
+	{ GVM_MSG_JOIN, AT(gvm_join, slice_bytes), 1ull << 41, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, server), 3, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, servers), 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, servers), GVM_NODES_MAX + 1, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, node), GVM_NODES_MAX, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, flags), 3, 0 },
+	{ GVM_MSG_JOIN, AT(gvm_join, flags), 4, -EPROTO },
+	{ GVM_MSG_JOIN, offsetof(struct gvm_join, identity), 8, 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, address[0]), 0, -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, address[1]), '\n', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, address[55]), 'x', -EPROTO },
+
+	{ GVM_MSG_PEER, AT(gvm_peer, node), GVM_NODES_MAX, -EPROTO },
+	{ GVM_MSG_PEER, AT(gvm_peer, reserved[5]), 1, -EPROTO },
+	{ GVM_MSG_PEER_IS, AT(gvm_peer_is, node), GVM_NODE_HOME, -EPROTO },
+	{ GVM_MSG_PEER_IS, AT(gvm_peer_is, member), 2, -EPROTO },
+	{ GVM_MSG_PEER_IS, AT(gvm_peer_is, member), 0, -EPROTO },
+	{ GVM_MSG_PEER_IS, AT(gvm_peer_is, address[0]), 0, -EPROTO },
+	{ GVM_MSG_PEER_HELLO, AT(gvm_peer_hello, from), 0xffff, -EPROTO },
+	{ GVM_MSG_PEER_HELLO, AT(gvm_peer_hello, to), 0xffff, -EPROTO },
+	{ GVM_MSG_MEMBER, AT(gvm_member, node), GVM_NODES_MAX, -EPROTO },
+	{ GVM_MSG_MEMBER, AT(gvm_member, why), 0, -EPROTO },
+	{ GVM_MSG_MEMBER, AT(gvm_member, why), 3, -EPROTO },
+
+	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, name[1]), '!', -EPROTO },
+	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, bytes), 0, -EPROTO },
+	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, servers), 0, -EPROTO },
+	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, reserved), 1, -EPROTO },
+	{ GVM_MSG_REGION_LIST, AT(gvm_region_list, reserved), 1, -EPROTO },
+	{ GVM_MSG_REGIONS, AT(gvm_regions, count), 1, -EPROTO },
+	{ GVM_MSG_REGIONS, AT(gvm_regions, count), UINT32_MAX, -EPROTO },
+	{ GVM_MSG_REGIONS, AT(gvm_regions, total), 1, -EPROTO },
+	{ GVM_MSG_REGIONS, AT2(8, gvm_region_entry, bytes), 0, -EPROTO },
+	{ GVM_MSG_REGIONS, AT2(112, gvm_region_entry, name[0]), '/', -EPROTO },
+	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, name[0]), 0, -EPROTO },
+	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, flags), 2, -EPROTO },
+	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, reserved), 1, -EPROTO },
+	{ GVM_MSG_REGION_STATUS, AT(gvm_region_status, name[0]), 9, -EPROTO },
+	{ GVM_MSG_REGION_STATUS, AT(gvm_region_status, reserved), 1, -EPROTO },
+	{ GVM_MSG_STATUS, AT(gvm_status, members_nr), 65, -EPROTO },
+	{ GVM_MSG_STATUS, AT(gvm_status, members_nr), 0, -EPROTO },
+	{ GVM_MSG_STATUS, AT(gvm_status, lost_nr), UINT32_MAX, -EPROTO },
+	{ GVM_MSG_STATUS, AT(gvm_status, lost_nr), 3, -EPROTO },
+	{ GVM_MSG_STATUS, AT(gvm_status, entry.name[0]), '/', -EPROTO },
+	{ GVM_MSG_STATUS, AT2(240, gvm_status_member, node), 0xffff, -EPROTO },
+	{ GVM_MSG_STATUS, AT2(240, gvm_status_member, address[0]), 7, -EPROTO },
+	{ GVM_MSG_STATUS, 240 + 72 + 8, 8, GVM_PAGE_NO_MAX + 1, -EPROTO },
 };
 
 static void check_fields(void)
@@ -254,6 +409,25 @@ static void check_fields(void)
 	CHECK(judge(message) == -EPROTO);
 }
 
+/* What was let in as a message of the protocol is within its bounds. */
+static void take_co(const struct gvm_head *head, const u8 *payload)
+{
+	struct gvm_sharers list;
+	struct gvm_co_msg msg;
+	const u8 *body;
+	u32 crc;
+
+	body = gvm_codec_co(head, payload, &list, &msg, &crc);
+	CHECK(!body || body + GVM_PAGE_BYTES == payload + head->payload_len);
+	CHECK(!body == !(msg.flags & GVM_CO_BYTES));
+	CHECK(msg.seq <= GVM_SEQ_MAX && !msg.list == (msg.lo == msg.hi));
+	CHECK(msg.lo <= msg.hi && msg.hi <= GVM_NODES_MAX);
+	for (u32 i = 0; msg.list && i < GVM_NODES_MAX; i++) {
+		if (list.word[i / 64] >> i % 64 & 1)
+			CHECK(i >= msg.lo && i < msg.hi);
+	}
+}
+
 /* What was let in can be taken apart without leaving the payload. */
 static void take_apart(const struct gvm_head *head, const u8 *payload)
 {
@@ -263,6 +437,8 @@ static void take_apart(const struct gvm_head *head, const u8 *payload)
 	u32 count;
 	const void *body;
 
+	if (is_co(head->type))
+		take_co(head, payload);
 	if (head->type == GVM_MSG_READ || head->type == GVM_MSG_TRIM) {
 		for (u32 i = 0; i < gvm_codec_runs(head); i++) {
 			gvm_codec_run(payload, i, &page, &count);
@@ -297,6 +473,8 @@ static void check_random(u32 rounds)
 		u32 flips = (u32)chance(&seed) % 4;
 		struct gvm_head head;
 
+		if (!len)
+			continue;
 		while (flips--) {
 			u32 at = (u32)chance(&seed) % (len < 80 ? len : 80);
 
@@ -329,6 +507,8 @@ int main(void)
 {
 	check_unknown_types();
 	for (u16 type = 1; type < GVM_MSG_TYPE_NR; type++) {
+		if (!message_known(type))
+			continue;
 		check_header(type);
 		message_make(type, message);
 		CHECK(judge(message) == 0);

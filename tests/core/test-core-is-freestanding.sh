@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # If this fails, the core has grown a dependency that a kernel, or a thread
 # without libc, does not have; or one of its frames no longer fits a kernel
-# stack.  Every file alone, with every compiler that is here.
+# stack.  Every file, with every compiler that is here.
 set -u
 
 core=${1:?usage: test-core-is-freestanding.sh CORE_FOLDER}
@@ -20,20 +20,22 @@ for cc in gcc clang; do
 	command -v "$cc" >/dev/null || continue
 	compilers=$((compilers + 1))
 	for opt in -O2 -Os; do
+		rm -f "$tmp"/*.o
 		for file in "$core"/*.c; do
 			# shellcheck disable=SC2086
 			if ! "$cc" $flags $opt -I"$core" -c "$file" \
-					-o "$tmp/one.o"; then
+					-o "$tmp/$(basename "$file").o"; then
 				echo "$cc $opt: $file does not compile alone"
 				bad=1
-				continue
 			fi
-			extra=$(nm -u "$tmp/one.o" | awk '{ print $2 }' |
-				grep -vxE "$allowed")
-			[ -z "$extra" ] && continue
-			echo "$cc $opt: $file needs" $extra
-			bad=1
 		done
+		# What its files need of each other is no dependency.
+		ld -r -o "$tmp/core.all" "$tmp"/*.o || bad=1
+		extra=$(nm -u "$tmp/core.all" | awk '{ print $2 }' |
+			grep -vxE "$allowed")
+		[ -z "$extra" ] && continue
+		echo "$cc $opt: the core needs" $extra
+		bad=1
 	done
 done
 

@@ -7,10 +7,17 @@
 
 #define MESSAGE_BYTES_MAX	(sizeof(struct gvm_msg) + GVM_PAYLOAD_BYTES_MAX)
 
+/* The numbers between private and shared regions mean nothing yet. */
+static inline bool message_known(u32 type)
+{
+	return type && type < GVM_MSG_TYPE_NR &&
+	       (type <= GVM_MSG_STATS || type >= GVM_MSG_CO_FIRST);
+}
+
 /*
  * Write a good message of the type, header and payload, to at (at least
  * MESSAGE_BYTES_MAX); its length.  0: there is no such type.  DATA and WRITE
- * have one raw and one zero page, READ and TRIM two runs.
+ * have one raw and one zero page, READ and TRIM two runs, INVALIDATE a list.
  */
 u32 message_make(u16 type, void *at);
 

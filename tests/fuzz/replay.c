@@ -103,6 +103,8 @@ static void write_seeds(const char *folder)
 		char path[4096];
 		FILE *file;
 
+		if (!len)
+			continue;
 		snprintf(path, sizeof(path), "%s/message-%u", folder, type);
 		file = fopen(path, "wb");
 		MUST(file);
