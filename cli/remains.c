@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the processes of a run leave behind.  A program that exits or is killed
- * tells its servers nothing; its statistics file stays, with the keys to its
- * regions.  Here they are counted, dropped from the servers, and the file is
- * taken away.  What cannot be dropped the server forgets by itself when the
- * lease runs out.
+ * What the processes of a run leave behind.  A program that exits, is killed or
+ * becomes another one by exec() tells its servers nothing; its statistics file
+ * stays, with the keys to its regions.  Here they are counted, dropped from the
+ * servers, and the file is taken away.  What cannot be dropped the server
+ * forgets by itself when the lease runs out.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +23,7 @@
 #include "size.h"
 #include "text.h"
 
-#define DEAD_MAX	1024
+#define FILES_MAX	1024
 #define PATIENCE_MS	2000u
 
 /* Drop every region of a process from one server; -errno if it is away. */
@@ -85,23 +85,21 @@ static bool is_of_another(const struct gvm_remains *r)
 void gvm_remains_clear(struct gvm_tally *t, const char *servers)
 {
 	static struct gvm_tally others;	/* nobody wants to know */
-	static pid_t dead[DEAD_MAX];
-	int nr = gvm_dead_pids(dead, DEAD_MAX);
-	struct gvm_remains r;
-	struct gvm_stats s;
+	static char names[FILES_MAX][GVM_REMAINS_NAME];
+	static struct gvm_remains r;
+	int nr = gvm_remains_list(names, FILES_MAX);
 
-	for (int i = 0; i < nr && i < DEAD_MAX; i++) {
-		if (gvm_remains_of(dead[i], &r) || is_of_another(&r))
+	for (int i = 0; i < nr && i < FILES_MAX; i++) {
+		if (gvm_remains_of(names[i], &r) || is_of_another(&r))
 			continue;
 		if (r.supervisor == getpid()) {
-			if (!gvm_stats_of(dead[i], &s))
-				count(t, &s);
+			count(t, &r.stats);
 			drop(t, servers, &r);
 		} else {
 			/* Its supervisor was killed before it. */
 			drop(&others, r.servers, &r);
 		}
-		gvm_remains_forget(dead[i]);
+		gvm_remains_forget(names[i]);
 	}
 }
 

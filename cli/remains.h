@@ -9,7 +9,7 @@
 
 /* What the processes of a run have done, all that have ended together. */
 struct gvm_tally {
-	unsigned		processes;	/* with attached memory */
+	unsigned		processes;	/* with attached memory; again after exec() */
 	uint64_t		faults;
 	uint64_t		faults_remote;
 	uint64_t		pages_in;
@@ -20,7 +20,7 @@ struct gvm_tally {
 };
 
 /*
- * Count and clear away what is left of dead processes of this run, and of
+ * Count and clear away what is left of processes of this run, and of
  * runs that were killed themselves.  servers: "ip:port,..." of this run.
  */
 void gvm_remains_clear(struct gvm_tally *t, const char *servers);

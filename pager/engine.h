@@ -102,6 +102,7 @@ struct gvm {
 	u64	fork_signals;		/* mask to restore */
 	struct gvm_monitor *monitor;
 	u64	monitor_bytes;
+	int	monitor_fd;		/* holds the lock on its file; or -1 */
 };
 
 static inline struct gvm_shard *gvm_shard_of(const struct gvm *g, u64 va)

@@ -96,22 +96,47 @@ static u64 supervisor(void)
 	return pid;
 }
 
-static long open_file(u64 bytes)
+/* Whose it was is gone, or was us before exec(); keep the keys in it. */
+static void set_aside(const char *path)
 {
+	char aside[224];
+
+	gvm_format(aside, sizeof(aside), "%s.%llu", path,
+		   (unsigned long long)gvm_now_ns());
+	gvm_sys(SYS_rename, path, aside);
+}
+
+/* Locked before it has a magic number, so nobody takes it for left behind. */
+static int open_file(u64 bytes)
+{
+	struct flock lock = { .l_type = F_WRLCK };
 	char path[192];
 	long fd;
 
 	gvm_monitor_path(path, sizeof(path), 0);
 	gvm_sys(SYS_mkdir, path, 0700);
 	gvm_monitor_path(path, sizeof(path), (pid_t)gvm_sys(SYS_getpid));
-	gvm_sys(SYS_unlink, path);
+	set_aside(path);
 	fd = gvm_sys(SYS_openat, AT_FDCWD, path,
 		     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0 && gvm_sys(SYS_ftruncate, fd, bytes)) {
+	if (fd < 0)
+		return -1;
+	if (gvm_sys(SYS_ftruncate, fd, bytes) ||
+	    gvm_sys(SYS_fcntl, fd, F_OFD_SETLK, &lock)) {
+		gvm_sys(SYS_unlink, path);
 		gvm_sys(SYS_close, fd);
 		return -1;
 	}
-	return fd;
+	return gvm_fd_high((int)fd);
+}
+
+static void close_file(struct gvm *g)
+{
+	if (g->monitor_fd < 0)
+		return;
+	gvm_fd_mine(g->monitor_fd, false);
+	gvm_sys(SYS_close, g->monitor_fd);
+	g->monitor_fd = -1;
 }
 
 static void put_servers(struct gvm *g)
@@ -135,16 +160,16 @@ int gvm_monitor_open(struct gvm *g)
 {
 	u64 bytes = sizeof(struct gvm_monitor) +
 		    g->shards_nr * sizeof(struct gvm_stats);
-	long fd, at;
+	long at;
 
+	/* In the child of a fork this is the parent's; its lock stays. */
+	close_file(g);
 	gvm_mem_unmap(g->monitor, g->monitor_bytes);
 	g->monitor_bytes = bytes;
-	fd = open_file(bytes);
-	at = fd < 0 ? -1 :
+	g->monitor_fd = open_file(bytes);
+	at = g->monitor_fd < 0 ? -1 :
 	     gvm_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		     fd, 0);
-	if (fd >= 0)
-		gvm_sys(SYS_close, fd);
+		     g->monitor_fd, 0);
 	g->monitor = at < 0 ? gvm_mem_map(bytes) : (void *)at;
 	if (!g->monitor)
 		return -ENOMEM;
@@ -177,6 +202,7 @@ void gvm_monitor_close(struct gvm *g)
 
 	gvm_monitor_path(path, sizeof(path), (pid_t)gvm_sys(SYS_getpid));
 	gvm_sys(SYS_unlink, path);
+	close_file(g);
 	gvm_mem_unmap(g->monitor, g->monitor_bytes);
 	g->monitor = NULL;
 }

@@ -3,6 +3,12 @@
  * The file through which others watch a process: <runtime dir>/<pid>, mapped
  * by the process and by its watchers.  Counters are plain words with one
  * writer each; a watcher may see them a moment apart.
+ *
+ * The process holds a lock on it (F_OFD_SETLK) by a close-on-exec descriptor.
+ * A file without that lock was left behind: its process has ended, or has
+ * become another program by exec().  That program, if it is paged too, finds
+ * the file in its way and renames it to <pid>.<number>, because the keys to
+ * the old regions are in it.
  */
 #ifndef GVM_PAGER_MONITOR_H
 #define GVM_PAGER_MONITOR_H
@@ -11,7 +17,7 @@
 #include "../include/giantvm/giantvm.h"
 #include "gvm_port.h"
 
-#define GVM_MONITOR_MAGIC	0x324e4f4d4d5647ull	/* of this layout */
+#define GVM_MONITOR_MAGIC	0x334e4f4d4d5647ull	/* of this layout */
 #define GVM_MONITOR_SHARDS	16u
 
 struct gvm_monitor {
@@ -40,6 +46,19 @@ bool gvm_monitor_path(char *buf, size_t size, pid_t pid);
 bool gvm_monitor_first(pid_t supervisor);
 /* The mark of that. */
 void gvm_monitor_first_path(char *buf, size_t size, pid_t supervisor);
+
+/* A file as its readers see it. */
+struct gvm_view {
+	struct gvm_monitor *monitor;
+	size_t	bytes;
+	bool	locked;		/* by the process that wrote it */
+};
+
+/* Takes the descriptor, -1 too.  0, or -ESRCH if that is no sound file. */
+int gvm_view_open(int fd, int prot, struct gvm_view *ret_view);
+void gvm_view_close(const struct gvm_view *v);
+/* Does the process run on, as the program that wrote the file? */
+bool gvm_view_alive(const struct gvm_view *v);
 
 /* The process is the sum of its shards. */
 void gvm_stats_sum(const struct gvm_monitor *m, struct gvm_stats *ret_stats);

@@ -170,6 +170,7 @@ static int open_all(struct gvm *g, const struct gvm_config *c)
 	int err;
 
 	g->dev_fd = -1;
+	g->monitor_fd = -1;
 	g->start_ns = gvm_now_ns();
 	g->local_bytes = c->local_bytes;
 	g->prefetch_pages = c->prefetch_pages < GVM_PREFETCH_PAGES_MAX ?

@@ -19,7 +19,6 @@
 #include "hist.h"
 #include "limits.h"
 #include "monitor.h"
-#include "watch.h"
 
 static_assert(sizeof(struct gvm_stats) % 8 == 0, "copied by words");
 static_assert(sizeof(struct gvm_hist) == sizeof(struct gvm_stats_hist),
@@ -62,39 +61,68 @@ __attribute__((noinline)) static int open_file(pid_t pid, int flags)
 	return fd;
 }
 
-/* Maps the file of pid; NULL and -errno if there is no sound one. */
-static struct gvm_monitor *map_file(pid_t pid, int prot, size_t *ret_bytes,
-				    int *ret_err)
+static bool is_locked(int fd)
 {
-	struct gvm_monitor *m = MAP_FAILED;
-	struct stat st;
-	int fd;
+	struct flock lock = { .l_type = F_WRLCK };
 
-	*ret_err = -ESRCH;
-	fd = open_file(pid, prot & PROT_WRITE ? O_RDWR : O_RDONLY);
-	if (fd < 0) {
-		if (errno == EACCES)
-			*ret_err = -EACCES;
-		return NULL;
-	}
+	return fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK;
+}
+
+int gvm_view_open(int fd, int prot, struct gvm_view *ret_view)
+{
+	struct gvm_view v = { .monitor = MAP_FAILED };
+	const struct gvm_monitor *m;
+	struct stat st;
+
+	if (fd < 0)
+		return -ESRCH;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	    st.st_size >= (off_t)sizeof(*m))
-		m = mmap(NULL, (size_t)st.st_size, prot, MAP_SHARED, fd, 0);
-	close(fd);
-	if (m == MAP_FAILED)
-		return NULL;
-	*ret_bytes = (size_t)st.st_size;
-	if (m->magic != GVM_MONITOR_MAGIC || (pid_t)m->pid != pid ||
-	    !m->shards_nr || m->shards_nr > GVM_MONITOR_SHARDS ||
-	    *ret_bytes < sizeof(*m) + m->shards_nr * sizeof(m->stats[0])) {
-		munmap(m, *ret_bytes);
-		return NULL;
+	    st.st_size >= (off_t)sizeof(*m)) {
+		v.bytes = (size_t)st.st_size;
+		v.monitor = mmap(NULL, v.bytes, prot, MAP_SHARED, fd, 0);
 	}
-	return m;
+	m = v.monitor;
+	if (m == MAP_FAILED) {
+		close(fd);
+		return -ESRCH;
+	}
+	/* In this order: the magic number is written under the lock. */
+	if (__atomic_load_n(&m->magic, __ATOMIC_ACQUIRE) != GVM_MONITOR_MAGIC ||
+	    !m->shards_nr || m->shards_nr > GVM_MONITOR_SHARDS ||
+	    v.bytes < sizeof(*m) + m->shards_nr * sizeof(m->stats[0])) {
+		gvm_view_close(&v);
+		close(fd);
+		return -ESRCH;
+	}
+	v.locked = is_locked(fd);
+	close(fd);
+	*ret_view = v;
+	return 0;
+}
+
+void gvm_view_close(const struct gvm_view *v)
+{
+	munmap(v->monitor, v->bytes);
+}
+
+/* The file of a process; 0 or -errno. */
+static int view_of(pid_t pid, int prot, struct gvm_view *ret_view)
+{
+	int fd = open_file(pid, prot & PROT_WRITE ? O_RDWR : O_RDONLY);
+	int err;
+
+	if (fd < 0 && errno == EACCES)
+		return -EACCES;
+	err = gvm_view_open(fd, prot, ret_view);
+	if (!err && (pid_t)ret_view->monitor->pid != pid) {
+		gvm_view_close(ret_view);
+		err = -ESRCH;
+	}
+	return err;
 }
 
 /* Is it the process that wrote the file, and not a later one of its pid? */
-static bool is_alive(const struct gvm_monitor *m)
+static bool is_running(const struct gvm_monitor *m)
 {
 	unsigned long long start = 0;
 	char path[32], text[384];
@@ -120,9 +148,13 @@ static bool is_alive(const struct gvm_monitor *m)
 	return !m->start_time || start == m->start_time;
 }
 
+bool gvm_view_alive(const struct gvm_view *v)
+{
+	return v->locked && is_running(v->monitor);
+}
+
 /* Adds the processes of one folder; *nr counts those without room too. */
-static int list_folder(const char *path, bool alive, pid_t *ret_pids, int max,
-		       int *nr)
+static int list_folder(const char *path, pid_t *ret_pids, int max, int *nr)
 {
 	struct dirent *e;
 	DIR *dir;
@@ -133,21 +165,16 @@ static int list_folder(const char *path, bool alive, pid_t *ret_pids, int max,
 	while ((e = readdir(dir))) {
 		char *end;
 		long pid = strtol(e->d_name, &end, 10);
-		struct gvm_monitor *m;
-		size_t bytes;
-		int err;
+		struct gvm_view v;
 
-		if (*end || pid <= 0)
+		if (*end || pid <= 0 || view_of((pid_t)pid, PROT_READ, &v))
 			continue;
-		m = map_file((pid_t)pid, PROT_READ, &bytes, &err);
-		if (!m)
-			continue;
-		if (is_alive(m) == alive) {
+		if (gvm_view_alive(&v)) {
 			if (*nr < max)
 				ret_pids[*nr] = (pid_t)pid;
 			++*nr;
 		}
-		munmap(m, bytes);
+		gvm_view_close(&v);
 	}
 	closedir(dir);
 	return 0;
@@ -161,27 +188,16 @@ int gvm_pids(pid_t *ret_pids, int max)
 	int err;
 
 	gvm_monitor_path(path, sizeof(path), 0);
-	err = list_folder(path, true, ret_pids, max, &nr);
+	err = list_folder(path, ret_pids, max, &nr);
 	if (err || !watches_all())
 		return err ? err : nr;
 	memset(&users, 0, sizeof(users));
 	glob(USERS_GLOB, GLOB_NOSORT, NULL, &users);
 	glob(USERS_TMP_GLOB, GLOB_NOSORT | GLOB_APPEND, NULL, &users);
 	for (size_t i = 0; i < users.gl_pathc; i++)
-		list_folder(users.gl_pathv[i], true, ret_pids, max, &nr);
+		list_folder(users.gl_pathv[i], ret_pids, max, &nr);
 	globfree(&users);
 	return nr;
-}
-
-int gvm_dead_pids(pid_t *ret_pids, int max)
-{
-	char path[192];
-	int nr = 0;
-	int err;
-
-	gvm_monitor_path(path, sizeof(path), 0);
-	err = list_folder(path, false, ret_pids, max, &nr);
-	return err ? err : nr;
 }
 
 /*
@@ -234,73 +250,33 @@ RACY void gvm_stats_sum(const struct gvm_monitor *m,
 
 int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats)
 {
-	struct gvm_monitor *m;
-	size_t bytes;
+	struct gvm_view v;
 	int err;
 
-	m = map_file(pid, PROT_READ, &bytes, &err);
-	if (!m)
+	err = view_of(pid, PROT_READ, &v);
+	if (err)
 		return err;
-	gvm_stats_sum(m, ret_stats);
-	munmap(m, bytes);
+	gvm_stats_sum(v.monitor, ret_stats);
+	gvm_view_close(&v);
 	return 0;
 }
 
 int gvm_set_local_of(pid_t pid, uint64_t local_bytes)
 {
-	struct gvm_monitor *m;
-	size_t bytes;
+	struct gvm_view v;
 	int err;
 
 	if (local_bytes < (1u << 20))
 		return -EINVAL;
-	m = map_file(pid, PROT_READ | PROT_WRITE, &bytes, &err);
-	if (!m)
+	err = view_of(pid, PROT_READ | PROT_WRITE, &v);
+	if (err)
 		return err;
-	err = is_alive(m) ? 0 : -ESRCH;
+	err = gvm_view_alive(&v) ? 0 : -ESRCH;
 	if (!err)
-		__atomic_store_n(&m->wanted_bytes, local_bytes,
+		__atomic_store_n(&v.monitor->wanted_bytes, local_bytes,
 				 __ATOMIC_RELEASE);
-	munmap(m, bytes);
+	gvm_view_close(&v);
 	return err;
-}
-
-int gvm_remains_of(pid_t pid, struct gvm_remains *r)
-{
-	struct gvm_monitor *m;
-	size_t bytes;
-	int err;
-
-	m = map_file(pid, PROT_READ, &bytes, &err);
-	if (!m)
-		return err;
-	static_assert(sizeof(r->region) == sizeof(m->region), "all of them");
-	static_assert(sizeof(r->servers) == sizeof(m->servers), "all of it");
-	r->pid = pid;
-	r->supervisor = (pid_t)m->supervisor;
-	r->regions_nr = m->shards_nr;
-	memcpy(r->region, m->region, sizeof(r->region));
-	memcpy(r->token, m->token, sizeof(r->token));
-	memcpy(r->servers, m->servers, sizeof(r->servers));
-	r->servers[sizeof(r->servers) - 1] = '\0';
-	munmap(m, bytes);
-	return 0;
-}
-
-int gvm_remains_forget(pid_t pid)
-{
-	char path[192];
-
-	gvm_monitor_path(path, sizeof(path), pid);
-	return unlink(path) ? -errno : 0;
-}
-
-void gvm_run_forget(pid_t supervisor)
-{
-	char path[192];
-
-	gvm_monitor_first_path(path, sizeof(path), supervisor);
-	unlink(path);
 }
 
 uint64_t gvm_stats_percentile(const struct gvm_stats_hist *hist,

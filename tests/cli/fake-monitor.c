@@ -116,23 +116,23 @@ int gvm_set_local_of(pid_t pid, uint64_t local_bytes)
 }
 
 /* Nobody of them has died. */
-int gvm_dead_pids(pid_t *ret_pids, int max)
+int gvm_remains_list(char (*ret_names)[GVM_REMAINS_NAME], int max)
 {
-	(void)ret_pids;
+	(void)ret_names;
 	(void)max;
 	return 0;
 }
 
-int gvm_remains_of(pid_t pid, struct gvm_remains *ret_remains)
+int gvm_remains_of(const char *name, struct gvm_remains *ret_remains)
 {
-	(void)pid;
+	(void)name;
 	(void)ret_remains;
 	return -ESRCH;
 }
 
-int gvm_remains_forget(pid_t pid)
+int gvm_remains_forget(const char *name)
 {
-	(void)pid;
+	(void)name;
 	return -ESRCH;
 }
 
