@@ -86,7 +86,7 @@ static int check_list(const u8 *at, u32 bytes, u32 lo, u32 hi,
 	u32 nr = 0;
 
 	if (bytes < GVM_CO_SUMMARY_BYTES + WORD_BYTES)
-		return gvm_codec_refuse(ret_why, "INVALIDATE without its list");
+		return gvm_codec_refuse(ret_why, "list without a member");
 	for (u32 g = 0; g < 192; g++) {
 		u64 word;
 
@@ -109,16 +109,14 @@ static int check_range(const struct gvm_head *head, const void *payload,
 {
 	u32 lo = gvm_le16(co->lo), hi = gvm_le16(co->hi);
 
-	if (head->type != GVM_CO_INVALIDATE)
+	if (head->type != GVM_CO_INVALIDATE && head->type != GVM_CO_INVALIDATED)
 		return lo || hi ? gvm_codec_refuse(ret_why, "range in a message that has none") : 0;
-	if (lo > hi || hi > GVM_NODES_MAX || (lo == hi && lo))
+	if (lo > hi || hi > GVM_NODES_MAX)
 		return gvm_codec_refuse(ret_why, "impossible range of nodes");
-	if (lo != hi)
-		return check_list((const u8 *)payload + CO_BYTES,
-				  head->payload_len - CO_BYTES, lo, hi,
-				  ret_why);
-	return head->payload_len == CO_BYTES ? 0 :
-		gvm_codec_refuse(ret_why, "list without a range");
+	if (head->payload_len == CO_BYTES)
+		return 0;
+	return check_list((const u8 *)payload + CO_BYTES,
+			  head->payload_len - CO_BYTES, lo, hi, ret_why);
 }
 
 static int check_tag(const struct gvm_head *head, const struct co_rule *rule,
@@ -186,7 +184,7 @@ const void *gvm_codec_co(const struct gvm_head *head, const void *payload,
 		.seq = gvm_le64(co.seq), .txn = head->txn,
 		.need = gvm_le64(co.need),
 	};
-	if (co.lo != co.hi) {
+	if (head->type == GVM_CO_INVALIDATE && head->payload_len != CO_BYTES) {
 		take_list((const u8 *)payload + CO_BYTES, list);
 		ret->list = list;
 	}
@@ -227,7 +225,7 @@ static u32 put_list(u8 *at, const struct gvm_co_msg *msg)
 u32 gvm_codec_put_co(void *at, u32 region, const struct gvm_co_msg *msg,
 		     u32 crc)
 {
-	bool listed = msg->type == GVM_CO_INVALIDATE && msg->lo != msg->hi;
+	bool listed = msg->type == GVM_CO_INVALIDATE && msg->list;
 	bool raw = msg->flags & GVM_CO_BYTES;
 	u8 *payload = (u8 *)at + sizeof(struct gvm_msg);
 	u32 bytes = CO_BYTES;
@@ -236,8 +234,7 @@ u32 gvm_codec_put_co(void *at, u32 region, const struct gvm_co_msg *msg,
 		.from = gvm_le16(msg->from), .to = gvm_le16(msg->to),
 		.requester = gvm_le16(msg->requester),
 		.giver = gvm_le16(msg->giver), .slot = gvm_le16(msg->slot),
-		.lo = gvm_le16(listed ? msg->lo : 0),
-		.hi = gvm_le16(listed ? msg->hi : 0),
+		.lo = gvm_le16(msg->lo), .hi = gvm_le16(msg->hi),
 		.crc = gvm_le32(raw ? crc : 0),
 	};
 	struct gvm_msg head;

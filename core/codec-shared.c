@@ -84,6 +84,8 @@ static int check_join(const void *payload, const char **ret_why)
 		return gvm_codec_refuse(ret_why, "node id out of range");
 	if (flags & ~(u32)(GVM_JOIN_CREATE | GVM_JOIN_REJOIN))
 		return gvm_codec_refuse(ret_why, "unknown JOIN flag");
+	if (join.reserved)
+		return gvm_codec_refuse(ret_why, "reserved field is not zero");
 	if (zeros(join.identity, sizeof(join.identity)))
 		return gvm_codec_refuse(ret_why, "JOIN without an identity");
 	if (!gvm_codec_text_ok(join.address, sizeof(join.address), true) ||
@@ -154,8 +156,6 @@ static int check_make(const void *payload, const char **ret_why)
 	    !layout_ok(gvm_le64(make.bytes), gvm_le64(make.slice_bytes),
 		       gvm_le16(make.server), gvm_le16(make.servers)))
 		return gvm_codec_refuse(ret_why, "impossible size or slices of a region");
-	if (make.reserved)
-		return gvm_codec_refuse(ret_why, "reserved field is not zero");
 	return 0;
 }
 

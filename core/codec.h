@@ -75,8 +75,8 @@ void gvm_codec_put_write_desc(void *payload, u32 i, u64 page, u8 tag, u32 crc);
 
 /*
  * Messages 32 .. 45, after the check.  *ret is msg in host order, with BYTES or
- * ZERO as its tag says; ret->list is list, filled, or NULL if lo == hi (list
- * is untouched then).  Returns the 4096 bytes or NULL, and their CRC.
+ * ZERO as its tag says; ret->list is list, filled, or NULL if none came
+ * (list is untouched then).  Returns the 4096 bytes or NULL, and their CRC.
  */
 struct gvm_co_msg;
 struct gvm_sharers;

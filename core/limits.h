@@ -19,12 +19,13 @@
 #define GVM_PORT_DEFAULT	9999u
 #define GVM_ERROR_TEXT_MAX	240u		/* bytes of text in an ERROR */
 #define GVM_NAME_MAX		64u		/* who holds a lease, for people */
-#define GVM_SHARED_NAME_MAX	48u		/* name of a shared region, with NUL */
+#define GVM_SHARED_NAME_MAX	56u		/* name of a shared region, with NUL */
 #define GVM_ADDRESS_MAX		56u		/* "[addr6]:port", with NUL */
 #define GVM_SHARED_PAGES_MAX	(1ull << 38)	/* 1 PiB in one region */
 #define GVM_SLICE_PAGES_MIN	GVM_CHUNK_PAGES
 #define GVM_SLICE_PAGES_MAX	(1ull << 28)	/* 1 TiB */
 #define GVM_SLICE_PAGES		(1ull << 18)	/* default: 1 GiB */
+#define GVM_NODE_LEASE_MS	5000u		/* default: dead when not heard so long */
 #define GVM_LANES		2u		/* connections per server: demand, bulk */
 #define GVM_FD_MIN		4096		/* no descriptor of ours below this */
 

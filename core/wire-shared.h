@@ -41,9 +41,9 @@
  * 32 .. 45: page, txn and epoch are in the header, and so are the flags
  * EXCLUSIVE, HAVE, DIRECT and GAVE; BYTES and ZERO are what tag says.
  *
- * INVALIDATE with lo != hi goes on with the list: three words of summary (bit
- * g: group g of 64 nodes has members), then a word for each such group, only
- * groups and members of [lo, hi).  With tag RAW the 4096 bytes follow.
+ * INVALIDATE may go on with the list: three words of summary (bit g: group g of
+ * 64 nodes has members), then a word for each such group, only groups and
+ * members of [lo, hi).  With tag RAW the 4096 bytes follow.
  */
 struct gvm_coherence {
 	__le64	seq;		/* <= GVM_SEQ_MAX */
@@ -53,7 +53,7 @@ struct gvm_coherence {
 	__le16	requester;	/* these may be GVM_NODE_NONE too */
 	__le16	giver;
 	__le16	slot;
-	__le16	lo;		/* zero but in INVALIDATE */
+	__le16	lo;		/* zero but in INVALIDATE, INVALIDATED */
 	__le16	hi;
 	u8	tag;		/* 0, GVM_TAG_ZERO or GVM_TAG_RAW */
 	u8	reserved;	/* zero */
@@ -69,18 +69,18 @@ struct gvm_coherence {
 	(32u + (u32)sizeof(struct gvm_coherence) + GVM_CO_LIST_BYTES_MAX)
 
 /*
- * A region's name: 1 .. 47 of A-Z a-z 0-9 . _ - and not first a '.' or '-';
+ * A region's name: 1 .. 55 of A-Z a-z 0-9 . _ - and not first a '.' or '-';
  * filled up with NUL.
  *
  * CREATE makes the region if the server does not have it; then, or if bytes is
  * not zero, it must be as said here: bytes, slice_bytes, servers, cluster (a
  * fingerprint of the cluster file; zero: there is none).  bytes == 0 without
- * CREATE: take it as it is.
+ * CREATE: take it as it is.  lease_ms counts only when the region is made.
  *
- * REJOIN goes on with the membership of this identity, if its lease still runs;
- * else FENCED.  Without it the membership is a new one.  Either cuts an older
- * connection of the same identity.  An id that another identity has is refused
- * (MEMBER) until that one's lease has run out.
+ * Whose identity is a member already goes on with that membership, and an older
+ * connection of it is cut.  REJOIN: FENCED if it is not.  An id that another
+ * identity has is refused (MEMBER) until that one's lease has run out.  BUSY:
+ * what a dead node of that id had is still being cleaned up.
  */
 #define GVM_JOIN_CREATE		0x1
 #define GVM_JOIN_REJOIN		0x2
@@ -97,6 +97,8 @@ struct gvm_join {
 	u8	cluster[16];
 	u8	identity[16];	/* of the process, chosen at random */
 	char	address[GVM_ADDRESS_MAX]; /* where peers reach the node */
+	__le32	lease_ms;	/* 0: the server's default */
+	__le32	reserved;	/* zero */
 };
 
 /* JOINED: header.region and header.epoch are what to send from now on. */
@@ -145,7 +147,7 @@ struct gvm_region_make {
 	__le64	slice_bytes;
 	__le16	server;
 	__le16	servers;
-	__le32	reserved;	/* zero */
+	__le32	lease_ms;
 	u8	cluster[16];
 };
 
@@ -221,21 +223,21 @@ struct gvm_status {
 static_assert(sizeof(struct gvm_coherence) == 40, "wire layout");
 static_assert(offsetof(struct gvm_coherence, from) == 16, "wire layout");
 static_assert(offsetof(struct gvm_coherence, tag) == 30, "wire layout");
-static_assert(sizeof(struct gvm_join) == 176, "wire layout");
-static_assert(offsetof(struct gvm_join, server) == 80, "wire layout");
+static_assert(sizeof(struct gvm_join) == 192, "wire layout");
+static_assert(offsetof(struct gvm_join, server) == 88, "wire layout");
 static_assert(sizeof(struct gvm_joined) == 40, "wire layout");
 static_assert(sizeof(struct gvm_peer) == 8, "wire layout");
 static_assert(sizeof(struct gvm_peer_is) == 64, "wire layout");
 static_assert(sizeof(struct gvm_peer_hello) == 24, "wire layout");
 static_assert(sizeof(struct gvm_member) == 8, "wire layout");
-static_assert(sizeof(struct gvm_region_make) == 104, "wire layout");
+static_assert(sizeof(struct gvm_region_make) == 112, "wire layout");
 static_assert(sizeof(struct gvm_region_made) == 16, "wire layout");
 static_assert(sizeof(struct gvm_region_list) == 8, "wire layout");
-static_assert(sizeof(struct gvm_region_entry) == 104, "wire layout");
+static_assert(sizeof(struct gvm_region_entry) == 112, "wire layout");
 static_assert(sizeof(struct gvm_regions) == 8, "wire layout");
-static_assert(sizeof(struct gvm_region_remove) == 56, "wire layout");
-static_assert(sizeof(struct gvm_region_status) == 64, "wire layout");
+static_assert(sizeof(struct gvm_region_remove) == 64, "wire layout");
+static_assert(sizeof(struct gvm_region_status) == 72, "wire layout");
 static_assert(sizeof(struct gvm_status_member) == 72, "wire layout");
-static_assert(sizeof(struct gvm_status) == 240, "wire layout");
+static_assert(sizeof(struct gvm_status) == 248, "wire layout");
 
 #endif

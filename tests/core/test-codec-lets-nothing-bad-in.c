@@ -82,9 +82,10 @@ static u32 flags_of(u16 type)
 		return GVM_CO_HAVE;
 	case GVM_CO_RETURN:
 		return GVM_CO_GAVE;
+	case GVM_CO_RECALL:
+		return GVM_CO_EXCLUSIVE | GVM_CO_GAVE;
 	case GVM_CO_GRANT:
 	case GVM_CO_DECLINE:
-	case GVM_CO_RECALL:
 	case GVM_CO_CANCEL:
 		return GVM_CO_EXCLUSIVE;
 	default:
@@ -307,6 +308,9 @@ static const struct bad bads[] = {
 	{ GVM_CO_INVALIDATE, 72, 8, 8, -EPROTO },
 	CO(INVALIDATED, to, GVM_NODE_HOME, 0),
 	CO(INVALIDATED, from, GVM_NODE_HOME, -EPROTO),
+	CO(INVALIDATED, hi, GVM_NODES_MAX, 0),
+	CO(INVALIDATED, hi, GVM_NODES_MAX + 1, -EPROTO),
+	CO(INVALIDATED, lo, 1, -EPROTO),
 	CO(RECALL, from, 1, -EPROTO),
 	CO(RECALL, requester, GVM_NODE_HOME, 0),
 	CO(RETURN, tag, GVM_TAG_ZERO, -EPROTO),
@@ -325,7 +329,7 @@ static const struct bad bads[] = {
 	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), ' ', -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), 0xc3, -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, name[3]), 0, -EPROTO },
-	{ GVM_MSG_JOIN, AT(gvm_join, name[47]), 'x', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, name[55]), 'x', -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 0, -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 4095, -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, bytes), 1ull << 50, 0 },
@@ -345,6 +349,7 @@ static const struct bad bads[] = {
 	{ GVM_MSG_JOIN, AT(gvm_join, address[0]), 0, -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, address[1]), '\n', -EPROTO },
 	{ GVM_MSG_JOIN, AT(gvm_join, address[55]), 'x', -EPROTO },
+	{ GVM_MSG_JOIN, AT(gvm_join, reserved), 1, -EPROTO },
 
 	{ GVM_MSG_PEER, AT(gvm_peer, node), GVM_NODES_MAX, -EPROTO },
 	{ GVM_MSG_PEER, AT(gvm_peer, reserved[5]), 1, -EPROTO },
@@ -361,13 +366,12 @@ static const struct bad bads[] = {
 	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, name[1]), '!', -EPROTO },
 	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, bytes), 0, -EPROTO },
 	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, servers), 0, -EPROTO },
-	{ GVM_MSG_REGION_MAKE, AT(gvm_region_make, reserved), 1, -EPROTO },
 	{ GVM_MSG_REGION_LIST, AT(gvm_region_list, reserved), 1, -EPROTO },
 	{ GVM_MSG_REGIONS, AT(gvm_regions, count), 1, -EPROTO },
 	{ GVM_MSG_REGIONS, AT(gvm_regions, count), UINT32_MAX, -EPROTO },
 	{ GVM_MSG_REGIONS, AT(gvm_regions, total), 1, -EPROTO },
 	{ GVM_MSG_REGIONS, AT2(8, gvm_region_entry, bytes), 0, -EPROTO },
-	{ GVM_MSG_REGIONS, AT2(112, gvm_region_entry, name[0]), '/', -EPROTO },
+	{ GVM_MSG_REGIONS, AT2(120, gvm_region_entry, name[0]), '/', -EPROTO },
 	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, name[0]), 0, -EPROTO },
 	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, flags), 2, -EPROTO },
 	{ GVM_MSG_REGION_REMOVE, AT(gvm_region_remove, reserved), 1, -EPROTO },
@@ -378,9 +382,9 @@ static const struct bad bads[] = {
 	{ GVM_MSG_STATUS, AT(gvm_status, lost_nr), UINT32_MAX, -EPROTO },
 	{ GVM_MSG_STATUS, AT(gvm_status, lost_nr), 3, -EPROTO },
 	{ GVM_MSG_STATUS, AT(gvm_status, entry.name[0]), '/', -EPROTO },
-	{ GVM_MSG_STATUS, AT2(240, gvm_status_member, node), 0xffff, -EPROTO },
-	{ GVM_MSG_STATUS, AT2(240, gvm_status_member, address[0]), 7, -EPROTO },
-	{ GVM_MSG_STATUS, 240 + 72 + 8, 8, GVM_PAGE_NO_MAX + 1, -EPROTO },
+	{ GVM_MSG_STATUS, AT2(248, gvm_status_member, node), 0xffff, -EPROTO },
+	{ GVM_MSG_STATUS, AT2(248, gvm_status_member, address[0]), 7, -EPROTO },
+	{ GVM_MSG_STATUS, 248 + 72 + 8, 8, GVM_PAGE_NO_MAX + 1, -EPROTO },
 };
 
 static void check_fields(void)
@@ -420,7 +424,7 @@ static void take_co(const struct gvm_head *head, const u8 *payload)
 	body = gvm_codec_co(head, payload, &list, &msg, &crc);
 	CHECK(!body || body + GVM_PAGE_BYTES == payload + head->payload_len);
 	CHECK(!body == !(msg.flags & GVM_CO_BYTES));
-	CHECK(msg.seq <= GVM_SEQ_MAX && !msg.list == (msg.lo == msg.hi));
+	CHECK(msg.seq <= GVM_SEQ_MAX && (!msg.list || msg.lo < msg.hi));
 	CHECK(msg.lo <= msg.hi && msg.hi <= GVM_NODES_MAX);
 	for (u32 i = 0; msg.list && i < GVM_NODES_MAX; i++) {
 		if (list.word[i / 64] >> i % 64 & 1)

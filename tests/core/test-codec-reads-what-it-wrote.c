@@ -157,11 +157,10 @@ static void co_travels(const struct gvm_co_msg *msg, u32 crc)
 	CHECK(got.slot == msg->slot && got.epoch == msg->epoch);
 	CHECK(got.page == msg->page && got.seq == msg->seq);
 	CHECK(got.txn == msg->txn && got.need == msg->need);
-	if (msg->type != GVM_CO_INVALIDATE || msg->lo == msg->hi) {
-		CHECK(!got.lo && !got.hi && !got.list);
+	CHECK(got.lo == msg->lo && got.hi == msg->hi);
+	CHECK(got.list == (msg->list ? &list : NULL));
+	if (!msg->list)
 		return;
-	}
-	CHECK(got.lo == msg->lo && got.hi == msg->hi && got.list == &list);
 	for (u32 i = 0; i < GVM_NODES_MAX; i++) {
 		bool in = msg->list->word[i / 64] >> i % 64 & 1 &&
 			  i >= msg->lo && i < msg->hi;
@@ -192,10 +191,15 @@ static void check_co(void)
 	msg.to = GVM_NODE_HOME;
 	co_travels(&msg, 0);
 
-	msg.type = GVM_CO_INVALIDATE;
+	msg.type = GVM_CO_INVALIDATED;
 	msg.flags = 0;
+	msg.lo = 4;
+	msg.hi = 9;
+	co_travels(&msg, 0);
+	msg.type = GVM_CO_INVALIDATE;
 	msg.to = 9;
 	co_travels(&msg, 0);
+	msg.lo = 0;
 	/* Everybody; every third; and parts of that. */
 	memset(&list, 0xff, sizeof(list));
 	msg.list = &list;

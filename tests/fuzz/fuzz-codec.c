@@ -20,7 +20,7 @@ static void take_co(const struct gvm_head *head, const u8 *payload)
 	body = gvm_codec_co(head, payload, &list, &msg, &crc);
 	MUST(!body || body + GVM_PAGE_BYTES == payload + head->payload_len);
 	MUST(msg.seq <= GVM_SEQ_MAX && msg.lo <= msg.hi);
-	MUST(!msg.list == (msg.lo == msg.hi));
+	MUST(!msg.list || msg.lo < msg.hi);
 	for (u32 i = 0; msg.list && i < GVM_NODES_MAX; i++) {
 		if (list.word[i / 64] >> i % 64 & 1)
 			MUST(i >= msg.lo && i < msg.hi);
