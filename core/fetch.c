@@ -17,6 +17,8 @@
 #define WINDOW_FAR	2u	/* first window, strides that are larger */
 #define MEMORY		64u	/* marks after which old ones count half */
 #define DOUBT		8u	/* unused marks beyond the used ones */
+#define RUN_MAX		(1u << 20)
+#define PROVEN		16u	/* wide windows are such a part of the run */
 
 void gvm_fetch_init(struct gvm_fetch *f, u32 window_max)
 {
@@ -24,6 +26,14 @@ void gvm_fetch_init(struct gvm_fetch *f, u32 window_max)
 	if (window_max > GVM_PREFETCH_PAGES_MAX)
 		window_max = GVM_PREFETCH_PAGES_MAX;
 	f->window_max = window_max;
+	f->wide_max = window_max;
+}
+
+void gvm_fetch_wide(struct gvm_fetch *f, u32 wide_max)
+{
+	if (wide_max > GVM_PREFETCH_PAGES_MAX)
+		wide_max = GVM_PREFETCH_PAGES_MAX;
+	f->wide_max = wide_max > f->window_max ? wide_max : f->window_max;
 }
 
 static u64 distance(u64 a, u64 b)
@@ -159,6 +169,10 @@ static u32 next_window(const struct gvm_fetch *f,
 
 	if (s->window)
 		window = s->window * 2;
+	/* Neighbours only: what lies far apart is not cheaper in bulk. */
+	if (most && s->run / PROVEN >= 2 * s->window &&
+	    (s->stride == 1 || s->stride == -1))
+		most = f->wide_max;
 	/* More marks went unused than were touched: a quarter, for now. */
 	if (f->misses > f->hits + DOUBT)
 		most = (most + 3) / 4;
@@ -181,6 +195,7 @@ static bool advise(const struct gvm_fetch *f, struct gvm_fetch_stream *s,
 {
 	u64 stride = (u64)(s->stride < 0 ? -s->stride : s->stride);
 	u32 window = next_window(f, s);
+	bool begins = !s->window;
 	u64 room;
 
 	/* Wrapped below zero, or beyond: nothing is there. */
@@ -195,6 +210,8 @@ static bool advise(const struct gvm_fetch *f, struct gvm_fetch_stream *s,
 		.first = first, .stride = s->stride, .count = window,
 		.mark = first + (u64)s->stride * mark_at(f, s),
 	};
+	s->before = begins ? ret->mark : s->mark;
+	s->mark = ret->mark;
 	return true;
 }
 
@@ -225,19 +242,18 @@ bool gvm_fetch_fault(struct gvm_fetch *f, u64 page,
 	add_step(s, step);
 	s->last = page;
 	s->window = 0;
+	s->run = 0;
 	s->stride = agreed(f, s);
 	return s->stride && advise(f, s, page + (u64)s->stride, ret);
 }
 
-/* The stream whose last advice has this mark. */
+/* The stream of which this is one of the last two marks. */
 static struct gvm_fetch_stream *find_marked(struct gvm_fetch *f, u64 mark)
 {
 	for (u32 i = 0; i < GVM_FETCH_STREAMS; i++) {
 		struct gvm_fetch_stream *s = &f->stream[i];
 
-		u32 behind = s->window - mark_at(f, s);
-
-		if (s->window && mark + (u64)s->stride * behind == s->next)
+		if (s->window && (s->mark == mark || s->before == mark))
 			return s;
 	}
 	return NULL;
@@ -263,7 +279,18 @@ bool gvm_fetch_marked(struct gvm_fetch *f, u64 page,
 	use(f, s);
 	s->last = page;
 	add_step(s, s->stride);
+	if (s->run < RUN_MAX)
+		s->run += s->window;
 	return advise(f, s, s->next, ret);
+}
+
+bool gvm_fetch_ahead(struct gvm_fetch *f, u64 page,
+		     struct gvm_fetch_advice *ret)
+{
+	struct gvm_fetch_stream *s = find_marked(f, page);
+
+	return s && s->before == page && s->window >= f->window_max &&
+	       advise(f, s, s->next, ret);
 }
 
 void gvm_fetch_unused(struct gvm_fetch *f, u64 page)
@@ -276,4 +303,5 @@ void gvm_fetch_unused(struct gvm_fetch *f, u64 page)
 		return;
 	s->window = 0;
 	s->steps = 0;
+	s->run = 0;
 }

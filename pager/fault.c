@@ -30,7 +30,7 @@ void gvm_fault_retry_parked(struct gvm_shard *s)
 	while (s->parked_tail < end) {
 		u64 entry = s->parked[s->parked_tail % GVM_PARKED_MAX];
 
-		if (!gvm_free_frames(s) || s->request_free == GVM_REQUEST_NONE)
+		if (!gvm_free_frames(s) || gvm_request_none(s))
 			return;
 		s->parked_tail++;
 		s->parked_ns = s->now_ns;
@@ -64,12 +64,13 @@ void gvm_fetch_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 		return;
 	}
 	r->fault_ns = s->now_ns;
-	r->page[r->pages++] = (struct gvm_request_page){
+	r->page[0] = (struct gvm_request_page){
 		.va = gvm_page_va(chunk, idx), .crc = chunk->word[idx],
 		.count = 1, .live = 1, .write = write,
 	};
 	gvm_page_event(s, chunk, idx, GVM_EV_READ_FAULT, &actions);
-	chunk->word[idx] = gvm_request_index(s, r) << 6;
+	chunk->word[idx] = gvm_request_word(s, r);
+	r->pages = 1;
 	s->fetching++;
 	gvm_request_send(s, r);
 }
@@ -77,7 +78,7 @@ void gvm_fetch_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 /* Its request stays out, but the answer means nothing for this page. */
 void gvm_cancel_fetch(struct gvm_shard *s, u32 word)
 {
-	struct gvm_request_page *p = &s->requests[word >> 6].page[word & 63];
+	struct gvm_request_page *p = gvm_request_entry(s, word);
 
 	/* Not live: its bytes are being installed just now (copy_in). */
 	if (p->live)
@@ -116,7 +117,7 @@ void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice)
 			.va = va, .crc = chunk->word[idx], .count = 1,
 			.live = 1, .mark = page == advice->mark,
 		};
-		chunk->word[idx] = gvm_request_index(s, r) << 6 | r->pages;
+		chunk->word[idx] = gvm_request_word(s, r);
 		r->pages++;
 		s->fetching++;
 		room--;
@@ -125,27 +126,15 @@ void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice)
 		gvm_request_send(s, r);
 }
 
-/*
- * A mark was touched.  While a stream runs at full width it has two windows
- * under way: fetching one takes longer than reading one.  So its first full
- * window brings a second at once, and from then on a touch asks for the window
- * after the next, whose mark lies one window further on.
- */
 void gvm_fetch_touched(struct gvm_shard *s, u64 page)
 {
-	const u32 width = s->gvm->prefetch_pages;
 	struct gvm_fetch_advice a;
 
-	if (gvm_fetch_marked(&s->fetch, page, &a)) {
-		gvm_prefetch(s, &a);
-		if (a.count < width || a.mark != a.first ||
-		    !gvm_fetch_marked(&s->fetch, a.mark, &a))
-			return;
-	} else if (!gvm_fetch_marked(&s->fetch, page + width, &a) &&
-		   !gvm_fetch_marked(&s->fetch, page - width, &a)) {
+	if (!gvm_fetch_marked(&s->fetch, page, &a))
 		return;
-	}
 	gvm_prefetch(s, &a);
+	if (gvm_fetch_ahead(&s->fetch, page, &a))
+		gvm_prefetch(s, &a);
 }
 
 static void ask_ahead(struct gvm_shard *s, u64 va)
@@ -159,7 +148,7 @@ static void ask_ahead(struct gvm_shard *s, u64 va)
 /* On its way already: whoever waits now makes it wanted, and maybe written. */
 static void join_fetch(struct gvm_shard *s, u32 word, u64 va, bool write)
 {
-	struct gvm_request_page *p = &s->requests[word >> 6].page[word & 63];
+	struct gvm_request_page *p = gvm_request_entry(s, word);
 
 	p->write |= write;
 	if (!p->mark)
@@ -203,7 +192,7 @@ static void steal(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 
 	/* Its WRITE is out: what it carries is now only an older content. */
 	if (chunk->state[idx] == GVM_PAGE_WRITING)
-		s->requests[slot->request >> 6].page[slot->request & 63].live = 0;
+		gvm_request_entry(s, slot->request)->live = 0;
 	if (chunk->state[idx] == GVM_PAGE_STAGED)
 		s->staging.unsent--;
 	gvm_page_event(s, chunk, idx, write ? GVM_EV_WRITE_FAULT :

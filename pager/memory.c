@@ -90,8 +90,7 @@ static void forget_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 		if (state == GVM_PAGE_STAGED)
 			s->staging.unsent--;
 		if (state == GVM_PAGE_WRITING)
-			s->requests[slot->request >> 6].
-				page[slot->request & 63].live = 0;
+			gvm_request_entry(s, slot->request)->live = 0;
 		gvm_slot_free(&s->staging, word, true);
 	}
 	if (actions & GVM_ACT_UNMAP)

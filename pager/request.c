@@ -17,10 +17,8 @@ int gvm_requests_init(struct gvm_shard *s)
 	s->requests = gvm_mem_map(GVM_REQUESTS_MAX * sizeof(*s->requests));
 	if (!s->requests)
 		return -ENOMEM;
-	for (u32 i = 0; i < GVM_REQUESTS_MAX; i++)
-		s->requests[i].next = i + 1 < GVM_REQUESTS_MAX ?
-				      i + 1 : GVM_REQUEST_NONE;
-	s->request_free = 0;
+	s->request_free = GVM_REQUEST_NONE;
+	s->requests_fresh = 0;
 	s->requests_used = 0;
 	s->urgent = 0;
 	return 0;
@@ -31,17 +29,36 @@ u32 gvm_request_index(const struct gvm_shard *s, const struct gvm_request *r)
 	return (u32)(r - s->requests);
 }
 
+bool gvm_request_none(const struct gvm_shard *s)
+{
+	return s->request_free == GVM_REQUEST_NONE &&
+	       s->requests_fresh == GVM_REQUESTS_MAX;
+}
+
+/* One that was used before, or one whose memory was never touched. */
+static struct gvm_request *take(struct gvm_shard *s)
+{
+	struct gvm_request *r = NULL;
+
+	if (s->request_free != GVM_REQUEST_NONE) {
+		r = &s->requests[s->request_free];
+		s->request_free = r->next;
+	} else if (s->requests_fresh < GVM_REQUESTS_MAX) {
+		r = &s->requests[s->requests_fresh++];
+	}
+	return r;
+}
+
 struct gvm_request *gvm_request_get(struct gvm_shard *s, u16 type, u16 server,
 				    u8 lane)
 {
 	struct gvm_link *link = &s->links[server];
-	u32 at = s->request_free;
-	struct gvm_request *r;
+	struct gvm_request *r = take(s);
+	u32 at;
 
-	if (at == GVM_REQUEST_NONE)
+	if (!r)
 		return NULL;
-	r = &s->requests[at];
-	s->request_free = r->next;
+	at = gvm_request_index(s, r);
 	s->requests_used++;
 	if (!lane) {
 		s->urgent++;

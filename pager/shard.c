@@ -18,6 +18,7 @@
 #define EVENTS		16
 #define TICK_NS		50000000ull
 #define LOOKS		8u
+#define WIDE		4u	/* windows in one, for long streams */
 
 static void watch(struct gvm_shard *s, int fd, u64 data)
 {
@@ -66,6 +67,7 @@ void gvm_shard_close(struct gvm_shard *s)
 void gvm_shard_limit(struct gvm_shard *s, u64 frames)
 {
 	const u64 ring = s->staging.ring;
+	u32 wide;
 
 	s->frames = frames;
 	/* Two windows fit below the low mark, or they would be cut short. */
@@ -79,6 +81,9 @@ void gvm_shard_limit(struct gvm_shard *s, u64 frames)
 	if (ring && s->staging_target > (ring - 2 * GVM_REQUEST_PAGES) / 2)
 		s->staging_target = (ring - 2 * GVM_REQUEST_PAGES) / 2;
 	gvm_cache_resize(&s->cache, (u32)frames);
+	/* Two of these are under way, and twice as much has to be evicted. */
+	wide = WIDE * s->gvm->prefetch_pages;
+	gvm_fetch_wide(&s->fetch, wide < s->low / 4 ? wide : (u32)s->low / 4);
 }
 
 int gvm_shard_init(struct gvm_shard *s, struct gvm *g, u32 index,

@@ -26,7 +26,8 @@ struct gvm;
 struct gvm_command;
 
 #define GVM_REQUESTS_MAX	1024u	/* unanswered requests of one shard */
-#define GVM_REQUEST_PAGES	64u	/* pages in one of them */
+#define GVM_REQUEST_SHIFT	7
+#define GVM_REQUEST_PAGES	(1u << GVM_REQUEST_SHIFT) /* pages in one */
 #define GVM_PARKED_MAX		8192u	/* faults that wait for a free frame */
 #define GVM_HOLDS_MAX		1024u
 #define GVM_EVENTS_MAX		1024u	/* messages read and not yet served */
@@ -47,7 +48,7 @@ struct gvm_slot {
 	u8	stored;		/* home holds some (older) copy of the page */
 	u8	mark;		/* prefetch mark: a touch asks for more */
 	u8	reserved;
-	u32	request;	/* WRITING: index << 6 | entry of its WRITE */
+	u32	request;	/* WRITING: its entry, see gvm_request_word() */
 };
 
 /*
@@ -188,7 +189,8 @@ struct gvm_shard {
 	/* network */
 	struct gvm_link *links;		/* one per server */
 	struct gvm_request *requests;
-	u32	request_free;
+	u32	request_free;		/* list of those that were used before */
+	u32	requests_fresh;		/* the others begin here: no memory yet */
 	u32	requests_used;
 	u32	urgent;			/* of them on lane 0: a thread waits */
 	u16	urgent_server;		/* where the last of them went */
@@ -290,8 +292,24 @@ int gvm_requests_init(struct gvm_shard *s);
 struct gvm_request *gvm_request_get(struct gvm_shard *s, u16 type,
 				    u16 server, u8 lane);
 u32 gvm_request_index(const struct gvm_shard *s, const struct gvm_request *r);
+/* True: gvm_request_get() would find none. */
+bool gvm_request_none(const struct gvm_shard *s);
 struct gvm_request *gvm_request_find(struct gvm_shard *s, u64 txn);
 void gvm_request_put(struct gvm_shard *s, struct gvm_request *r);
+/* The next entry of a request as one word, and back. */
+static inline u32 gvm_request_word(const struct gvm_shard *s,
+				   const struct gvm_request *r)
+{
+	return (u32)(r - s->requests) << GVM_REQUEST_SHIFT | r->pages;
+}
+
+static inline struct gvm_request_page *
+gvm_request_entry(const struct gvm_shard *s, u32 word)
+{
+	return &s->requests[word >> GVM_REQUEST_SHIFT].
+		page[word % GVM_REQUEST_PAGES];
+}
+
 /* Put it on the wire, or leave it queued until the link can. */
 void gvm_request_send(struct gvm_shard *s, struct gvm_request *r);
 void gvm_request_resend_all(struct gvm_shard *s, u16 server);

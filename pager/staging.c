@@ -156,7 +156,7 @@ static void add_page(struct gvm_shard *s, struct gvm_request *r, u32 at)
 		s->links[chunk->server].stored++;
 	}
 	slot->crc = gvm_crc32c_page(gvm_slot_memory(&s->staging, at));
-	slot->request = gvm_request_index(s, r) << 6 | r->pages;
+	slot->request = gvm_request_word(s, r);
 	s->staging.unsent--;
 	r->page[r->pages++] = (struct gvm_request_page){
 		.va = slot->va, .crc = slot->crc, .count = 1, .live = 1,

@@ -15,6 +15,7 @@
 #define PAGES		(1u << 20)
 #define MARKS		256u		/* marks rest that long, then leave */
 #define WINDOW		GVM_PREFETCH_PAGES
+#define WIDE		4u		/* windows of a long stream, in windows */
 
 enum what { AWAY, HERE, AHEAD, MARK };	/* AHEAD: fetched, not touched yet */
 
@@ -34,7 +35,7 @@ static struct driver d;
 
 static void carry_out(const struct gvm_fetch_advice *a)
 {
-	CHECK(a->count && a->count <= d.fetch.window_max && a->stride);
+	CHECK(a->count && a->count <= d.fetch.wide_max && a->stride);
 	if (a->count > d.widest)
 		d.widest = a->count;
 	for (u32 i = 0; i < a->count; i++) {
@@ -65,8 +66,11 @@ static bool touch(u64 page)
 	d.touches++;
 	d.page[page] = HERE;
 	d.useful += was == AHEAD || was == MARK;
-	if (was == MARK && gvm_fetch_marked(&d.fetch, page, &a))
+	if (was == MARK && gvm_fetch_marked(&d.fetch, page, &a)) {
 		carry_out(&a);
+		if (gvm_fetch_ahead(&d.fetch, page, &a))
+			carry_out(&a);
+	}
 	if (was != AWAY)
 		return false;
 	d.faults++;
@@ -84,6 +88,7 @@ static void reset(u32 window)
 	memset(&d, 0, sizeof(d));
 	d.page = page;
 	gvm_fetch_init(&d.fetch, window);
+	gvm_fetch_wide(&d.fetch, WIDE * window);
 }
 
 /* Streams side by side, each with its stride; nr touches each. */
@@ -97,14 +102,32 @@ static void check_streams(u32 streams, s64 stride, u32 nr)
 	for (u32 i = 0; i < nr; i++) {
 		for (u32 k = 0; k < streams; k++)
 			touch(k * apart + start + (u64)stride * i);
-		if (!full && d.widest == WINDOW)
+		if (!full && d.widest >= WINDOW)
 			full = i + 1;
 	}
 	/* The window is full after a few dozen pages of each. */
 	CHECK(full && full <= 2 * WINDOW);
 	/* Few waits, and nothing useless but what lies beyond the end. */
 	CHECK(d.faults <= 8 * streams);
-	CHECK(d.fetched - d.useful <= 3 * WINDOW * streams);
+	CHECK(d.fetched - d.useful <= 3 * WINDOW * streams + d.touches / 8);
+}
+
+/* The longer a stream, the larger the portions; never for what lies apart. */
+static void check_long_stream(s64 stride)
+{
+	u64 start = stride < 0 ? PAGES - 1 : 0;
+	u32 early = 0;
+
+	reset(WINDOW);
+	for (u32 i = 0; i < 20000; i++) {
+		touch(start + (u64)(stride * i));
+		if (i == 16 * WINDOW)
+			early = d.widest;
+	}
+	CHECK(early == WINDOW);
+	CHECK(d.widest == (stride * stride == 1 ? WIDE * WINDOW : WINDOW));
+	CHECK(d.faults <= 8);
+	CHECK(d.fetched - d.useful <= 3 * WIDE * WINDOW);
 }
 
 /* Every access anywhere: advice must stay below 2 % of the accesses. */
@@ -202,6 +225,9 @@ int main(void)
 	}
 	check_streams(12, 1, 2000);
 	check_streams(12, -1, 2000);
+	check_long_stream(1);
+	check_long_stream(-1);
+	check_long_stream(7);
 	check_random(2048, 200000);
 	check_random(4096, 200000);
 	check_random(65536, 200000);
