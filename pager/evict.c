@@ -272,11 +272,13 @@ static u32 stage_run(struct gvm_shard *s, const struct gvm_victims *run)
 static bool stage_some(struct gvm_shard *s)
 {
 	struct gvm_victims runs[BATCH_RUNS];
-	u32 nr, dealt = 0;
+	u32 nr, dealt = 0, batch = GVM_REQUEST_PAGES;
 
+	/* Each call of the kernel interrupts the other CPUs: few and large. */
+	if (batch > s->low / 4)
+		batch = s->low / 4 < 64 ? 64 : (u32)s->low / 4;
 	nr = gvm_cache_victims(&s->cache, s->table.all, s->table.all_nr,
-			       SWEEP_CHUNKS, GVM_REQUEST_PAGES, runs,
-			       BATCH_RUNS);
+			       SWEEP_CHUNKS, batch, runs, BATCH_RUNS);
 	for (u32 i = 0; i < nr; i++)
 		dealt += stage_run(s, &runs[i]);
 	return dealt;
