@@ -207,15 +207,12 @@ unsigned gvm_conf_node_vcpus(const struct gvm_conf_node *node)
 	return nr;
 }
 
-uint64_t gvm_conf_share(const struct gvm_conf_region *r, uint32_t server)
+uint64_t gvm_conf_share(const struct gvm_conf_region *r, unsigned at)
 {
 	uint64_t slices = gvm_conf_slices(r);
-	unsigned at = 0;
 	uint64_t bytes;
 
-	while (at < r->servers_nr && r->servers[at] != server)
-		at++;
-	if (at == r->servers_nr || at >= slices)
+	if (at >= r->servers_nr || at >= slices)
 		return 0;
 	bytes = ((slices - 1 - at) / r->servers_nr + 1) * r->slice_bytes;
 	if ((slices - 1) % r->servers_nr == at)		/* has the last one */

@@ -122,8 +122,8 @@ static inline uint32_t gvm_conf_home(const struct gvm_conf_region *r,
 	return gvm_conf_slice_server(r, offset / r->slice_bytes);
 }
 
-/* Bytes of a region whose home is the server of that index. */
-uint64_t gvm_conf_share(const struct gvm_conf_region *r, uint32_t server);
+/* Bytes of a region whose home is servers[at]. */
+uint64_t gvm_conf_share(const struct gvm_conf_region *r, unsigned at);
 
 /*
  * conf->fingerprint covers what must be the same on every node: name, lease,

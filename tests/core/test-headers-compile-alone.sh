@@ -21,7 +21,7 @@ try()
 
 for cc in gcc clang; do
 	command -v "$cc" >/dev/null || continue
-	for header in "$root"/core/*.h "$root"/net/*.h \
+	for header in "$root"/core/*.h "$root"/net/*.h "$root"/cluster/*.h \
 			"$root"/include/giantvm/*.h; do
 		suffix=c
 		printf '#include "%s"\n#include "%s"\nextern int unit;\n' \

@@ -12,7 +12,7 @@ root=${1:?usage: fuzz.sh SOURCE_ROOT SEEDER SECONDS [TARGET...]}
 seeder=${2:?seeder}
 seconds=${3:?seconds}
 shift 3
-[ $# -gt 0 ] || set -- codec receive send session
+[ $# -gt 0 ] || set -- codec conf receive send session
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -46,11 +46,19 @@ for target; do
 			more="$more $root/server/$part.c"
 		done
 	fi
+	link=
+	if [ "$target" = conf ]; then
+		more="-D_GNU_SOURCE -I$root/cluster"
+		for part in conf fingerprint hostport keys lines size values whole; do
+			more="$more $root/cluster/$part.c"
+		done
+		link=-linih
+	fi
 	# shellcheck disable=SC2086
 	clang $flags -I"$root" -I"$root/core" -I"$root/net" -I"$root/tests/fuzz" \
 		-o "$tmp/$target" "$root/tests/fuzz/fuzz-$target.c" \
 		"$root/tests/fuzz/messages.c" "$root/core"/*.c \
-		"$root/net/conn.c" "$root/net/bug.c" $more || exit 1
+		"$root/net/conn.c" "$root/net/bug.c" $more $link || exit 1
 	mkdir -p "$tmp/corpus-$target"
 	if ! "$tmp/$target" -max_total_time="$seconds" -max_len=16384 \
 			-timeout=10 -artifact_prefix="$tmp/" \
