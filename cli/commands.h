@@ -4,6 +4,7 @@
 #define GVM_CLI_COMMANDS_H
 
 int gvm_cmd_bench(int argc, char **argv);
+int gvm_cmd_cluster(int argc, char **argv);
 int gvm_cmd_doctor(int argc, char **argv);
 int gvm_cmd_run(int argc, char **argv);
 int gvm_cmd_serve(int argc, char **argv);
