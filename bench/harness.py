@@ -107,6 +107,37 @@ class Bench:
         self.raw.append({"command": words, "result": result})
         return result
 
+    def in_turns(self, name, *args, prefixes=((), ()), orders=()):
+        """Two runs of one program at once, told in turns what to do next.
+
+        What slows the machine down for a moment slows both of them.
+        """
+        path = self.find(name)
+        if not path:
+            raise Skip(f"{name} is not built")
+        lines = [[*p, path, *(str(a) for a in args)] for p in prefixes]
+        runs = []
+        try:
+            for words in lines:
+                runs.append(subprocess.Popen(
+                    words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL, text=True))
+                expect(runs[-1], "ready")
+            for i, order in enumerate(orders):
+                # Who goes first changes too.
+                for run in (runs, runs[::-1])[i % 2]:
+                    run.stdin.write(order)
+                    run.stdin.flush()
+                    expect(run, "done")
+            results = [json.loads(run.communicate(timeout=60)[0])
+                       for run in runs]
+        finally:
+            for run in runs:
+                stop(run)
+        self.raw += [{"command": w, "result": r}
+                     for w, r in zip(lines, results)]
+        return results
+
     def attach(self):
         """The preload library: built, or installed with giantvm."""
         prefix = os.path.dirname(os.path.dirname(self.giantvm))
@@ -126,6 +157,13 @@ class Bench:
             yield first_address(process), process.pid
         finally:
             stop(process)
+
+
+def expect(process, word):
+    line = process.stdout.readline()
+    if line.strip() != word:
+        raise RuntimeError("%s: said %r instead of %s" % (
+            " ".join(process.args), line.strip()[:200], word))
 
 
 def first_address(process):

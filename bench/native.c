@@ -3,16 +3,18 @@
  * What paging costs a program that fits: a chain of dependent loads all over
  * the memory, and a copy of one half to the other as in STREAM.
  *
- * Run natively and under `giantvm run` with a limit above --size.  --thp says
- * which page size the program asks for; `huge_bytes` in the output says what
- * it got, because that decides the chain more than anything else.
+ * Run natively and under `giantvm run` with a limit above --size, both at once:
+ * each does one piece of work when it is told to on its standard input, so that
+ * the two work in turns of milliseconds.  --thp says which page size the program
+ * asks for; `huge_bytes` in the output says what it got, because that decides
+ * the chain more than anything else.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "lib.h"
 
-#define REPS_MAX	64u
+#define REPS_MAX	256u
 
 struct line {
 	u64	next;
@@ -52,19 +54,6 @@ static double copy_mb_s(u8 *mem, u64 size, u64 rep)
 	return (double)size * 1e3 / (double)(now_ns() - t);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v, u64 nr)
-{
-	qsort(v, nr, sizeof(*v), by_value);
-	return v[nr / 2];
-}
-
 static void advise(void *mem, u64 size, const char *thp)
 {
 	if (!strcmp(thp, "huge"))
@@ -75,41 +64,65 @@ static void advise(void *mem, u64 size, const char *thp)
 		skip("--thp is huge or small");
 }
 
+static void print_all(const char *key, const double *v, u64 nr)
+{
+	printf("\"%s\": [", key);
+	for (u64 i = 0; i < nr; i++)
+		printf("%s%.6g", i ? ", " : "", v[i]);
+	printf("], ");
+}
+
+/* "c": one copy.  "l": --loads of the chain.  The end of input ends it. */
+static void work(u8 *mem, u64 size, u64 loads)
+{
+	static double chase[REPS_MAX], copy[REPS_MAX];
+	u64 chases = 0, copies = 0, pos = 0;
+	int word;
+
+	puts("ready");
+	fflush(stdout);
+	while ((word = getchar()) != EOF) {
+		if (word == 'c' && copies < REPS_MAX) {
+			copy[copies] = copy_mb_s(mem, size, copies);
+			copies++;
+		} else if (word == 'l' && chases < REPS_MAX) {
+			if (!chases)
+				chain_build((struct line *)mem,
+					    size / sizeof(struct line));
+			chase[chases++] = chain_ns((struct line *)mem, &pos,
+						   loads);
+		} else {
+			continue;
+		}
+		puts("done");
+		fflush(stdout);
+	}
+	putchar('{');
+	print_all("copy_mb_s", copy, copies);
+	print_all("chase_ns", chase, chases);
+}
+
 int main(int argc, char **argv)
 {
-	u64 size = 256ull << 20, reps = 5, loads = 1u << 20, pos = 0;
+	u64 size = 256ull << 20, loads = 1u << 20;
 	const char *thp = "small";
 	const struct arg args[] = {
 		{ "size", &size, NULL },
-		{ "reps", &reps, NULL },
 		{ "loads", &loads, NULL },
 		{ "thp", NULL, &thp },
 	};
-	double chase[REPS_MAX], copy[REPS_MAX];
 	u8 *mem;
 
 	args_parse(argc, argv, args, sizeof(args) / sizeof(args[0]));
-	if (size & (size - 1) || reps > REPS_MAX || !reps)
-		skip("--size must be a power of two and --reps 1 to 64");
+	if (size & (size - 1))
+		skip("--size must be a power of two");
 	mem = map_pages(size);
 	advise(mem, size, thp);
 	touch_pages(mem, size);
 	copy_mb_s(mem, size, 1);
-	for (u64 r = 0; r < reps; r++)
-		copy[r] = copy_mb_s(mem, size, r);
-	chain_build((struct line *)mem, size / sizeof(struct line));
-	chain_ns((struct line *)mem, &pos, loads);
-	for (u64 r = 0; r < reps; r++)
-		chase[r] = chain_ns((struct line *)mem, &pos, loads);
-
-	json_begin();
-	json_number("chase_ns", median(chase, reps));
-	json_number("chase_best_ns", chase[0]);
-	json_number("copy_mb_s", median(copy, reps));
-	json_number("copy_best_mb_s", copy[reps - 1]);
-	json_number("rss_bytes", (double)smaps_sum(0, "Rss:", mem, size));
-	json_number("huge_bytes",
-		    (double)smaps_sum(0, "AnonHugePages:", mem, size));
-	json_end();
+	work(mem, size, loads);
+	printf("\"rss_bytes\": %.0f, ", (double)smaps_sum(0, "Rss:", mem, size));
+	printf("\"huge_bytes\": %.0f}\n",
+	       (double)smaps_sum(0, "AnonHugePages:", mem, size));
 	return 0;
 }
