@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's insides, and the only place that knows which version has what.
+ *
+ * Everything else in this folder that looks into QEMU includes this file first
+ * and uses the names of the newer versions.
+ */
+#ifndef GVM_QEMU_SHIM_H
+#define GVM_QEMU_SHIM_H
+
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "exec/address-spaces.h"
+#include "exec/exec-all.h"
+#include "exec/memory.h"
+#include "exec/ramlist.h"
+#include "hw/boards.h"
+#include "hw/core/cpu.h"
+#include "hw/i386/apic.h"
+#include "hw/i386/apic_internal.h"
+#include "hw/i386/x86.h"
+#include "qapi/qapi-commands-control.h"
+#include "qemu/main-loop.h"
+#include "qemu/notify.h"
+#include "qemu/qemu-plugin.h"
+#include "qemu/rcu.h"
+#include "qom/object.h"
+
+#if QEMU_PLUGIN_VERSION >= 2
+
+/* 8.0 and later; built and tested when Debian's stable release has one. */
+#error "this version of QEMU is not supported yet"
+
+#else
+
+#include "hw/i386/ioapic.h"
+#include "sysemu/accel-ops.h"
+#include "sysemu/cpu-timers.h"
+#include "sysemu/cpus.h"
+#include "sysemu/reset.h"
+#include "sysemu/runstate.h"
+#include "sysemu/sysemu.h"
+#include "sysemu/tcg.h"
+
+#define bql_lock()	qemu_mutex_lock_iothread()
+#define bql_unlock()	qemu_mutex_unlock_iothread()
+#define bql_locked()	qemu_mutex_iothread_locked()
+#define bql_wait(cond)	qemu_cond_wait_iothread(cond)
+
+/* Drop what was translated from a page of guest RAM. */
+static inline void shim_drop_code(ram_addr_t page)
+{
+	tb_invalidate_phys_range(page, page + TARGET_PAGE_SIZE);
+}
+
+/* -1: this version cannot say. */
+static inline long shim_instance_size(const char *type)
+{
+	return (long)object_type_get_instance_size(type);
+}
+
+static inline ObjectClass *shim_accel_ops(const char *name)
+{
+	return module_object_class_by_name(name);
+}
+
+#endif
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the plugin offer each other.  One guest per process, so
+ * there is one instance of everything.
+ *
+ * Locks: what is received is carried out under QEMU's big lock (the BQL),
+ * except replies and clocks; nothing waits for another node while it holds it.
+ */
+#ifndef GVM_QEMU_VCPU_H
+#define GVM_QEMU_VCPU_H
+
+#include "shim.h"
+#include "bus.h"
+
+extern struct gvm_bus gvm_bus;
+
+static inline bool gvm_mine(const CPUState *cpu)
+{
+	return gvm_bus.guest.owner[cpu->cpu_index] == gvm_bus.guest.me;
+}
+
+static inline u32 gvm_owner(const CPUState *cpu)
+{
+	return gvm_bus.guest.owner[cpu->cpu_index];
+}
+
+static inline bool gvm_has_devices(void)
+{
+	return gvm_bus.guest.me == 0;
+}
+
+static inline APICCommonState *gvm_apic(CPUState *cpu)
+{
+	return APIC_COMMON(X86_CPU(cpu)->apic_state);
+}
+
+/* guard.c: is this the QEMU that we were built for? */
+int gvm_guard(void);
+
+/* threads.c: vCPUs of ours run, vCPUs of others are shadows. */
+int gvm_threads_hook(void);
+void gvm_threads_paused(u32 node);
+void gvm_threads_left(u32 node);
+
+/* interrupt.c: between vCPUs of different nodes.  With the BQL. */
+void gvm_interrupt_hook(AccelOpsClass *ops);
+void gvm_interrupt_start(void);
+void gvm_interrupt_take(u32 from, const struct gvm_wire *msg);
+
+/* forward.c: accesses to the devices, all on node 0. */
+void gvm_forward_start(void);
+void gvm_forward_serve(u32 from, const struct gvm_wire *msg);
+void gvm_forward_reply(const struct gvm_wire *msg);	/* without the BQL */
+
+/* clock.c: all nodes read node 0's clock. */
+void gvm_clock_hook(AccelOpsClass *ops);
+void gvm_clock_pong(const struct gvm_wire *msg);	/* without the BQL */
+u64 gvm_clock_base(void);
+void gvm_clock_resume(u64 base);
+void gvm_clock_pause(void);
+void gvm_clock_pretend(s64 offset_ns, s64 rate_ppm);
+
+/* life.c: start, pause, reset and end of the guest on all nodes. */
+void gvm_life_hook(void);
+void gvm_life_start(void);
+void gvm_life_take(u32 from, const struct gvm_wire *msg);
+void gvm_life_lost(void *arg, u32 node, const char *why);
+
+/* plugin.c: a line for people, and the end of this process if it is fatal. */
+void gvm_say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+void gvm_die(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
+
+#endif
