@@ -6,7 +6,7 @@
  *
  * Delivery may lose, repeat and reorder messages.  Three numbers make that
  * harmless:
- *  - seq	counts the exclusive grants and recalls of one page, given by its
+ *  - seq	counts what took rights away from somebody, for each page, by its
  *	home.  What is older than what a node knows means nothing any more.
  *  - txn	names one want of one node for ever (epoch of joining, counter).
  *  - epoch	of a node's membership; home refuses messages of another one.
@@ -40,12 +40,13 @@ enum gvm_co_type {
 };
 
 /* gvm_co_msg.flags */
-#define GVM_CO_EXCLUSIVE	0x01u	/* GRANT, RECALL, CANCEL, DECLINE: the right to write */
-#define GVM_CO_HAVE		0x02u	/* GET_EXCLUSIVE: I have the bytes, send none */
-#define GVM_CO_DIRECT		0x04u	/* GET_SHARED: for requester, a REFER failed */
-#define GVM_CO_GAVE		0x08u	/* RETURN without bytes: given to requester */
-#define GVM_CO_BYTES		0x10u	/* GRANT, RETURN, PUT: a page comes with it */
-#define GVM_CO_ZERO		0x20u	/* GRANT, RETURN, PUT: a page of zeros */
+#define GVM_CO_EXCLUSIVE	0x01u	/* GRANT, RECALL, CANCEL */
+#define GVM_CO_HAVE		0x02u	/* GET_EXCLUSIVE: no bytes needed */
+#define GVM_CO_DIRECT		0x04u	/* GET_SHARED: a REFER that failed */
+#define GVM_CO_GAVE		0x08u	/* RETURN: it was given away, no bytes;
+					 * RECALL: if it was, say so */
+#define GVM_CO_BYTES		0x10u	/* GRANT, RETURN, PUT: with a page */
+#define GVM_CO_ZERO		0x20u	/* the same: a page of zeros */
 
 struct gvm_sharers;
 
@@ -54,20 +55,21 @@ struct gvm_co_msg {
 	u16	flags;
 	u16	from;		/* node, or GVM_NODE_HOME */
 	u16	to;
-	u16	requester;	/* RECALL, REFER, INVALIDATE, DIRECT: for whom */
+	u16	requester;	/* who gets what this is about */
 	u16	giver;		/* DONE, DECLINE: who had sent the GRANT */
 	u16	slot;		/* INVALIDATE, INVALIDATED: which branch */
-	u16	lo;		/* INVALIDATE: the nodes of list in [lo, hi) */
-	u16	hi;
-	u32	epoch;		/* of the sender's (home: receiver's) membership */
+	u16	lo;		/* INVALIDATE: for the nodes in [lo, hi); */
+	u16	hi;		/* INVALIDATED: the same, echoed */
+	u32	epoch;		/* of the sender's membership; home's
+				 * messages: of the receiver's */
 	u64	page;		/* number inside the region */
 	u64	seq;
 	u64	txn;
 	u64	need;		/* GRANT: slots that must be INVALIDATED first;
 				 * GET_EXCLUSIVE: slots that were */
 	/*
-	 * INVALIDATE: whom to pass it on to; NULL if lo == hi.  Valid until the
-	 * next call of the core; a driver that delivers later copies it.
+	 * INVALIDATE: whom to pass it on to, those in [lo, hi); NULL: nobody.
+	 * Valid until the next call of the core; who delivers later copies it.
 	 */
 	const struct gvm_sharers *list;
 };
@@ -79,13 +81,13 @@ enum gvm_co_do {
 	GVM_DO_UNMAP,		/* nobody can read it from here on (TLBs too) */
 	GVM_DO_FLUSH_CODE,	/* translated code of it is gone (TCG) */
 	GVM_DO_SEND,		/* msg, with bytes as `bytes` says */
-	GVM_DO_KEEP,		/* bytes of the message at hand into the buffer */
+	GVM_DO_KEEP,		/* bytes of the message into the buffer */
 	GVM_DO_INSTALL,		/* map bytes; wakes.  writable says how */
 	GVM_DO_UNPROTECT,	/* let it be written; wakes */
 	GVM_DO_WAKE,		/* the fault is already satisfied */
 	GVM_DO_STORE,		/* home: bytes of the message into the store */
 	GVM_DO_LOST,		/* the page's only copy is gone: poison, stop */
-	GVM_DO_PINNED,		/* pin() is complete: page stays until unpin() */
+	GVM_DO_PINNED,		/* the page stays until it is unpinned */
 	GVM_DO_PIN_BROKEN,	/* a pin outlived its deadline and was broken */
 	GVM_DO_NR
 };

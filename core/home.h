@@ -29,7 +29,7 @@ struct gvm_home_config {
 	u32	fanout;		/* 2..8; 0: 8 */
 	u64	retry_ns;	/* drive a transaction again after so long */
 	u64	storm_ns;	/* window of the referral; 0: never refer */
-	bool	stored;		/* the store has pages of before: none is known zero */
+	u32	epoch0;		/* epochs of members are larger than this */
 };
 
 struct gvm_home_stats {
@@ -67,11 +67,13 @@ void gvm_home_tick(struct gvm_home *h, u64 now_ns, struct gvm_co_out *out);
 u64 gvm_home_deadline(const struct gvm_home *h);
 
 /*
- * Membership.  join gives the epoch that the node's messages must carry from
- * now on.  -EBUSY: what it left behind is still being cleaned up (call tick).
- * -EEXIST: a member of this id is alive.
+ * Membership.  The node's messages must carry the epoch from now on.  A region
+ * with several homes needs one epoch for all: the first home chooses (*epoch is
+ * 0 on entry), the others are told.  -ESTALE: not newer than an earlier one of
+ * this node.  -EBUSY: what it left behind is still being cleaned up (call
+ * tick).  -EEXIST: a member of this id is alive.
  */
-int gvm_home_join(struct gvm_home *h, u32 node, u32 *ret_epoch);
+int gvm_home_join(struct gvm_home *h, u32 node, u32 *epoch);
 
 /*
  * The node is dead, or has been fenced: it can no longer read or write pages,
@@ -82,6 +84,9 @@ void gvm_home_dead(struct gvm_home *h, u32 node, u64 now_ns,
 		   struct gvm_co_out *out);
 bool gvm_home_member(const struct gvm_home *h, u32 node);
 u32 gvm_home_epoch(const struct gvm_home *h);
+
+/* The store has this page of before: it is not known to be zero. */
+void gvm_home_found(struct gvm_home *h, u64 page);
 
 /* Who has a page: for status, checks and tests. */
 struct gvm_home_page {

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * The directory entry of a page: 16 bytes, and what they mean.
+ *
+ * Sharers are up to four ids; then a set from the slab; when that is empty, a
+ * vector whose bits stand for 183 nodes each.  It may name too many, never too
+ * few (Gupta, Weber and Mowry, "Reducing memory and traffic requirements for
+ * scalable directory-based cache coherence schemes", 1990).
+ */
+#include "home-inside.h"
+
+#define SEQ_BITS	48
+#define KIND_AT		48
+#define FORMAT_AT	50
+#define BUSY		(1ull << 52)
+#define WRITTEN		(1ull << 53)
+#define INLINE_MAX	4u
+#define ID_BITS		14u
+#define ID_MASK		((1ull << ID_BITS) - 1)
+#define COARSE_BITS	56u
+#define COARSE_NODES	((GVM_NODES_MAX + COARSE_BITS - 1) / COARSE_BITS)
+
+static_assert(COARSE_NODES == 183, "as PROTOCOL.md says");
+static_assert(GVM_NODES_MAX < ID_MASK, "an id + 1 fits");
+
+u64 gvm_dir_seq(const struct gvm_dir *d)
+{
+	return d->a & GVM_SEQ_MAX;
+}
+
+/* 48 bits last nine years at a million transfers of one page a second. */
+u64 gvm_dir_next_seq(struct gvm_dir *d)
+{
+	gvm_bug_on(gvm_dir_seq(d) == GVM_SEQ_MAX);
+	return ++d->a & GVM_SEQ_MAX;
+}
+
+enum gvm_dir_kind gvm_dir_kind(const struct gvm_dir *d)
+{
+	return (enum gvm_dir_kind)(d->a >> KIND_AT & 3);
+}
+
+enum gvm_dir_format gvm_dir_format(const struct gvm_dir *d)
+{
+	return (enum gvm_dir_format)(d->a >> FORMAT_AT & 3);
+}
+
+static void set_format(struct gvm_dir *d, enum gvm_dir_format format)
+{
+	d->a = (d->a & ~(3ull << FORMAT_AT)) | (u64)format << FORMAT_AT;
+}
+
+bool gvm_dir_busy(const struct gvm_dir *d)
+{
+	return d->a & BUSY;
+}
+
+void gvm_dir_set_busy(struct gvm_dir *d, bool busy)
+{
+	d->a = busy ? d->a | BUSY : d->a & ~BUSY;
+}
+
+bool gvm_dir_written(const struct gvm_dir *d)
+{
+	return d->a & WRITTEN;
+}
+
+void gvm_dir_set_written(struct gvm_dir *d, bool written)
+{
+	d->a = written ? d->a | WRITTEN : d->a & ~WRITTEN;
+}
+
+u16 gvm_dir_owner(const struct gvm_dir *d)
+{
+	return gvm_dir_kind(d) == GVM_DIR_OWNED ? (u16)(d->b - 1) :
+		GVM_NODE_NONE;
+}
+
+static void set_free(struct gvm_home *h, u64 i)
+{
+	gvm_set(h, i)->summary[0] = h->set_free;
+	h->set_free = (u32)i;
+}
+
+void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
+		    enum gvm_dir_kind kind, u16 owner)
+{
+	if (gvm_dir_kind(d) == GVM_DIR_HOME &&
+	    gvm_dir_format(d) == GVM_DIR_SET)
+		set_free(h, d->b);
+	set_format(d, GVM_DIR_INLINE);
+	d->a = (d->a & ~(3ull << KIND_AT)) | (u64)kind << KIND_AT;
+	d->b = kind == GVM_DIR_OWNED ? owner + 1ull : 0;
+}
+
+static u64 coarse_bit(u16 node)
+{
+	return 1ull << node / COARSE_NODES;
+}
+
+/* Four ids and one more. */
+static void outgrow(struct gvm_home *h, struct gvm_dir *d, u16 node)
+{
+	u32 i = h->set_free;
+	u64 ids = d->b;
+	u64 vector = coarse_bit(node);
+
+	if (i != GVM_NONE32) {
+		h->set_free = (u32)gvm_set(h, i)->summary[0];
+		gvm_sharers_clear(gvm_set(h, i));
+		gvm_sharers_add(gvm_set(h, i), node);
+	}
+	for (; ids; ids >>= ID_BITS) {
+		u16 id = (u16)((ids & ID_MASK) - 1);
+
+		if (!(ids & ID_MASK))
+			continue;
+		vector |= coarse_bit(id);
+		if (i != GVM_NONE32)
+			gvm_sharers_add(gvm_set(h, i), id);
+	}
+	set_format(d, i == GVM_NONE32 ? GVM_DIR_COARSE : GVM_DIR_SET);
+	d->b = i == GVM_NONE32 ? vector : i;
+	h->stats.coarse += i == GVM_NONE32;
+}
+
+void gvm_dir_add(struct gvm_home *h, struct gvm_dir *d, u16 node)
+{
+	switch (gvm_dir_format(d)) {
+	case GVM_DIR_INLINE:
+		if (gvm_dir_has(h, d, node))
+			return;
+		for (u32 i = 0; i < INLINE_MAX; i++) {
+			if (d->b >> i * ID_BITS & ID_MASK)
+				continue;
+			d->b |= (node + 1ull) << i * ID_BITS;
+			return;
+		}
+		outgrow(h, d, node);
+		return;
+	case GVM_DIR_SET:
+		gvm_sharers_add(gvm_set(h, d->b), node);
+		return;
+	case GVM_DIR_COARSE:
+		d->b |= coarse_bit(node);
+		return;
+	}
+}
+
+void gvm_dir_remove(struct gvm_home *h, struct gvm_dir *d, u16 node)
+{
+	if (gvm_dir_format(d) == GVM_DIR_SET)
+		gvm_sharers_remove(gvm_set(h, d->b), node);
+	if (gvm_dir_format(d) != GVM_DIR_INLINE)
+		return;
+	for (u32 i = 0; i < INLINE_MAX; i++) {
+		if ((d->b >> i * ID_BITS & ID_MASK) == node + 1ull)
+			d->b &= ~(ID_MASK << i * ID_BITS);
+	}
+}
+
+bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node)
+{
+	if (gvm_dir_kind(d) != GVM_DIR_HOME)
+		return false;
+	if (gvm_dir_format(d) == GVM_DIR_SET)
+		return gvm_sharers_has(gvm_set(h, d->b), node);
+	if (gvm_dir_format(d) == GVM_DIR_COARSE)
+		return d->b & coarse_bit(node);
+	for (u32 i = 0; i < INLINE_MAX; i++) {
+		if ((d->b >> i * ID_BITS & ID_MASK) == node + 1ull)
+			return true;
+	}
+	return false;
+}
+
+void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
+		  struct gvm_sharers *set)
+{
+	gvm_sharers_clear(set);
+	if (gvm_dir_kind(d) != GVM_DIR_HOME)
+		return;
+	if (gvm_dir_format(d) == GVM_DIR_SET) {
+		memcpy(set, gvm_set(h, d->b), sizeof(*set));
+		gvm_sharers_and(set, &h->live);
+		return;
+	}
+	if (gvm_dir_format(d) == GVM_DIR_COARSE) {
+		for (u32 id = gvm_sharers_next(&h->live, 0, GVM_NODES_MAX);
+		     id < GVM_NODES_MAX;
+		     id = gvm_sharers_next(&h->live, id + 1, GVM_NODES_MAX)) {
+			if (d->b & coarse_bit((u16)id))
+				gvm_sharers_add(set, id);
+		}
+		return;
+	}
+	for (u32 i = 0; i < INLINE_MAX; i++) {
+		u64 id = d->b >> i * ID_BITS & ID_MASK;
+
+		if (id && gvm_sharers_has(&h->live, (u32)id - 1))
+			gvm_sharers_add(set, (u32)id - 1);
+	}
+}
+
+u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
+		 u64 chance)
+{
+	u32 id = GVM_NODES_MAX;
+	u32 from;
+
+	if (gvm_dir_format(d) == GVM_DIR_INLINE)
+		id = (u32)(d->b >> chance % INLINE_MAX * ID_BITS & ID_MASK) - 1;
+	if (gvm_dir_format(d) == GVM_DIR_SET) {
+		from = (u32)(chance % h->cfg.nodes_max);
+		id = gvm_sharers_next(gvm_set(h, d->b), from, GVM_NODES_MAX);
+		if (id == GVM_NODES_MAX)
+			id = gvm_sharers_next(gvm_set(h, d->b), 0, from);
+	}
+	if (id >= GVM_NODES_MAX || id == node ||
+	    !gvm_sharers_has(&h->live, id))
+		return GVM_NODE_NONE;
+	return (u16)id;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/*
+ * The inside of a home, for home*.c only.  One piece of memory without
+ * pointers; tables are found by their offset.
+ */
+#ifndef GVM_HOME_INSIDE_H
+#define GVM_HOME_INSIDE_H
+
+#include "home.h"
+
+#define GVM_NONE16	0xffffu
+#define GVM_NONE32	0xffffffffu
+#define GVM_NEVER	(~0ull)
+#define GVM_SLOTS	64u	/* ranges under invalidation, all numbers used */
+#define GVM_STORMS	64u
+#define GVM_STORM_READS	8u	/* home serves so many itself in a window */
+#define GVM_FLAT	8u	/* sharers that get a slot each */
+
+/* 16 bytes; all zero: home has it, no sharers, never written. */
+struct gvm_dir {
+	u64	a;	/* seq 48, kind 2, format 2, busy 1, written 1 */
+	u64	b;	/* owner + 1, 4 ids + 1 of 14 bits, handle, or vector */
+};
+static_assert(sizeof(struct gvm_dir) == 16, "directory entry");
+
+enum gvm_dir_kind {
+	GVM_DIR_HOME,
+	GVM_DIR_OWNED,
+	GVM_DIR_LOST,
+};
+
+enum gvm_dir_format {
+	GVM_DIR_INLINE,
+	GVM_DIR_SET,
+	GVM_DIR_COARSE,
+};
+
+enum gvm_txn_kind {
+	GVM_TXN_FREE,
+	GVM_TXN_IDLE,		/* between two of its queue */
+	GVM_TXN_INVALIDATING,	/* ends by DONE */
+	GVM_TXN_MOVING,		/* exclusive, owner to requester: DONE */
+	GVM_TXN_SHARING,	/* owner to requester and home: RETURN */
+	GVM_TXN_FETCHING,	/* owner to home: RETURN */
+	GVM_TXN_ASKING,		/* CANCEL is out: DONE, RETURN or DECLINE */
+};
+
+struct gvm_slot_range {
+	u16	lo;
+	u16	hi;
+	u16	tries;
+};
+
+struct gvm_home_txn {
+	u64	page;
+	u64	seq;
+	u64	txn;
+	u64	driven_ns;
+	u64	need;		/* slots that count */
+	u16	requester;
+	u16	owner;
+	u16	next;		/* chain of its hash, or free list */
+	u16	first;		/* requests that wait, oldest first */
+	u16	last;
+	u8	kind;		/* enum gvm_txn_kind */
+	u8	slots;		/* numbers used */
+	bool	have;		/* the requester needs no bytes */
+	bool	exclusive;	/* ASKING: what the grant was */
+	bool	dead;		/* FETCHING: the requester is */
+	bool	due;		/* to be driven by the next tick */
+	struct gvm_slot_range slot[GVM_SLOTS];
+};
+
+struct gvm_home_wait {
+	u64	page;
+	u64	txn;
+	u16	node;
+	u16	next;		/* of its transaction, or free list */
+	u16	chain;		/* of its hash */
+	u8	flags;
+	bool	exclusive;
+};
+
+struct gvm_home_storm {
+	u64	page;
+	u64	since_ns;
+	u32	reads;
+};
+
+struct gvm_home {
+	struct gvm_home_config cfg;
+	struct gvm_home_stats stats;
+	u64	deadline_ns;
+	u32	epoch;
+	u32	txn_chains;
+	u32	wait_chains;
+	u32	txns_used;
+	u32	set_free;
+	u32	idle;		/* transactions of kind IDLE */
+	u16	txn_free;
+	u16	wait_free;
+	u64	sweep_at;	/* pages left to be swept: [sweep_at, pages) */
+	bool	sweeping;
+	struct gvm_sharers live;	/* members */
+	struct gvm_sharers dying;	/* dead, not yet swept for */
+	struct gvm_sharers scratch;	/* list of the INVALIDATEs of a call */
+	struct gvm_home_storm storm[GVM_STORMS];
+	size_t	member_at;	/* epoch of each node, 0: no member */
+	size_t	past_at;	/* the last it ever had */
+	size_t	dir_at;
+	size_t	txn_at;
+	size_t	wait_at;
+	size_t	set_at;
+	size_t	txn_chain_at;
+	size_t	wait_chain_at;
+};
+
+struct gvm_home_call {
+	struct gvm_home	*h;
+	u64	now;
+	struct gvm_co_out *out;
+	const struct gvm_co_msg *msg;
+	bool	listed;		/* scratch is in use by an effect */
+};
+
+/* A request, from a message or from the queue. */
+struct gvm_request_in {
+	u64	page;
+	u64	txn;
+	u64	got;
+	u64	got_seq;
+	u16	node;
+	u8	flags;		/* GVM_CO_HAVE, GVM_CO_DIRECT */
+	bool	exclusive;
+};
+
+static inline void *gvm_home_table(const struct gvm_home *h, size_t at)
+{
+	return (u8 *)(size_t)h + at;
+}
+
+static inline u32 *gvm_members(const struct gvm_home *h)
+{
+	return gvm_home_table(h, h->member_at);
+}
+
+static inline u32 *gvm_past(const struct gvm_home *h)
+{
+	return gvm_home_table(h, h->past_at);
+}
+
+static inline struct gvm_dir *gvm_dir(const struct gvm_home *h, u64 page)
+{
+	return (struct gvm_dir *)gvm_home_table(h, h->dir_at) +
+		(page - h->cfg.page0);
+}
+
+static inline struct gvm_home_txn *gvm_txn(const struct gvm_home *h, u32 i)
+{
+	return (struct gvm_home_txn *)gvm_home_table(h, h->txn_at) + i;
+}
+
+static inline struct gvm_home_wait *gvm_wait(const struct gvm_home *h, u32 i)
+{
+	return (struct gvm_home_wait *)gvm_home_table(h, h->wait_at) + i;
+}
+
+static inline struct gvm_sharers *gvm_set(const struct gvm_home *h, u64 i)
+{
+	return (struct gvm_sharers *)gvm_home_table(h, h->set_at) + i;
+}
+
+static inline void gvm_home_due(struct gvm_home *h, u64 at_ns)
+{
+	if (at_ns < h->deadline_ns)
+		h->deadline_ns = at_ns;
+}
+
+/* home-dir.c */
+u64 gvm_dir_seq(const struct gvm_dir *d);
+u64 gvm_dir_next_seq(struct gvm_dir *d);
+enum gvm_dir_kind gvm_dir_kind(const struct gvm_dir *d);
+enum gvm_dir_format gvm_dir_format(const struct gvm_dir *d);
+bool gvm_dir_busy(const struct gvm_dir *d);
+void gvm_dir_set_busy(struct gvm_dir *d, bool busy);
+bool gvm_dir_written(const struct gvm_dir *d);
+void gvm_dir_set_written(struct gvm_dir *d, bool written);
+u16 gvm_dir_owner(const struct gvm_dir *d);
+/* No sharers any more; then one owner, or lost, or home's own. */
+void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
+		    enum gvm_dir_kind kind, u16 owner);
+void gvm_dir_add(struct gvm_home *h, struct gvm_dir *d, u16 node);
+void gvm_dir_remove(struct gvm_home *h, struct gvm_dir *d, u16 node);
+/* Surely or (coarse) possibly a sharer. */
+bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node);
+/* The sharers that are members, into set (which is cleared first). */
+void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
+		  struct gvm_sharers *set);
+/* Some sharer other than node, by chance; GVM_NODE_NONE: none found. */
+u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
+		 u64 chance);
+
+/* home-table.c */
+struct gvm_home_txn *gvm_txn_find(const struct gvm_home *h, u64 page);
+struct gvm_home_txn *gvm_txn_take(struct gvm_home *h, u64 page);
+void gvm_txn_put(struct gvm_home *h, struct gvm_home_txn *t);
+bool gvm_wait_add(struct gvm_home *h, struct gvm_home_txn *t,
+		  const struct gvm_request_in *r);
+bool gvm_wait_next(struct gvm_home *h, struct gvm_home_txn *t,
+		   struct gvm_request_in *ret);
+
+/* home.c */
+struct gvm_co_msg *gvm_home_send(struct gvm_home_call *c, u16 type, u16 to,
+				 u64 page, u64 seq, u64 txn);
+void gvm_home_confirm(struct gvm_home_call *c, u16 to, u64 page, u64 seq);
+/* A transaction is over: whose turn is next? */
+void gvm_home_finish(struct gvm_home_call *c, struct gvm_home_txn *t);
+void gvm_home_lose(struct gvm_home *h, struct gvm_dir *d);
+bool gvm_home_room(const struct gvm_home_call *c);
+
+/* home-txn.c */
+void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
+		   const struct gvm_request_in *r);
+/* Send again what is missing.  r: the requester asked; NULL: somebody else. */
+void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
+		   const struct gvm_request_in *r);
+int gvm_on_done(struct gvm_home_call *c);
+int gvm_on_decline(struct gvm_home_call *c);
+int gvm_on_return(struct gvm_home_call *c);
+int gvm_on_put(struct gvm_home_call *c);
+
+#endif

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * A home: requests, their order, and what may be asked about a page; see
+ * home.h.  What a request sets going is in home-txn.c.
+ */
+#include "home-inside.h"
+
+/* Effects that carrying out one request can cause at most. */
+#define ROOM	(GVM_SLOTS + 6)
+
+bool gvm_home_room(const struct gvm_home_call *c)
+{
+	return !c->listed && c->out->nr + ROOM <= GVM_CO_EFFECTS_MAX;
+}
+
+/* NULL: it is no member any more, nothing is sent. */
+struct gvm_co_msg *gvm_home_send(struct gvm_home_call *c, u16 type, u16 to,
+				 u64 page, u64 seq, u64 txn)
+{
+	struct gvm_co_effect *e;
+
+	if (!gvm_home_member(c->h, to))
+		return NULL;
+	if (gvm_bug_on(c->out->nr >= GVM_CO_EFFECTS_MAX))
+		return NULL;
+	e = &c->out->effect[c->out->nr++];
+	*e = (struct gvm_co_effect){ .what = GVM_DO_SEND, .page = page };
+	e->msg = (struct gvm_co_msg){
+		.type = type, .from = GVM_NODE_HOME, .to = to,
+		.requester = GVM_NODE_NONE, .giver = GVM_NODE_NONE,
+		.epoch = gvm_members(c->h)[to], .page = page, .seq = seq,
+		.txn = txn,
+	};
+	return &e->msg;
+}
+
+void gvm_home_confirm(struct gvm_home_call *c, u16 to, u64 page, u64 seq)
+{
+	gvm_home_send(c, GVM_CO_CONFIRM, to, page, seq, 0);
+}
+
+void gvm_home_lose(struct gvm_home *h, struct gvm_dir *d)
+{
+	gvm_dir_become(h, d, GVM_DIR_LOST, GVM_NODE_NONE);
+	h->stats.lost++;
+}
+
+/* Has this page been asked for so often that others should serve it? */
+static bool storming(struct gvm_home_call *c, u64 page)
+{
+	struct gvm_home *h = c->h;
+	struct gvm_home_storm *s = &h->storm[page % GVM_STORMS];
+
+	if (!h->cfg.storm_ns)
+		return false;
+	if (s->page != page || c->now >= s->since_ns + h->cfg.storm_ns) {
+		s->page = page;
+		s->since_ns = c->now;
+		s->reads = 0;
+	}
+	return ++s->reads > GVM_STORM_READS;
+}
+
+/* Home's copy is the latest: no turn needed, and no DONE. */
+static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
+			 const struct gvm_request_in *r)
+{
+	struct gvm_home *h = c->h;
+	bool storm = storming(c, r->page) && !(r->flags & GVM_CO_DIRECT);
+	u16 sharer = GVM_NODE_NONE;
+	struct gvm_co_effect *e;
+	struct gvm_co_msg *m;
+
+	if (storm && gvm_dir_written(d))
+		sharer = gvm_dir_pick(h, d, r->node, r->txn * 0x9e3779b1u >> 7);
+	gvm_dir_add(h, d, r->node);
+	h->stats.reads++;
+	if (sharer != GVM_NODE_NONE) {
+		m = gvm_home_send(c, GVM_CO_REFER, sharer, r->page,
+				  gvm_dir_seq(d), r->txn);
+		m->requester = r->node;
+		h->stats.referred++;
+		return;
+	}
+	m = gvm_home_send(c, GVM_CO_GRANT, r->node, r->page, gvm_dir_seq(d),
+			  r->txn);
+	if (!m)
+		return;
+	e = &c->out->effect[c->out->nr - 1];
+	m->flags = gvm_dir_written(d) ? GVM_CO_BYTES : GVM_CO_ZERO;
+	e->bytes = gvm_dir_written(d) ? GVM_BYTES_STORE : GVM_BYTES_ZERO;
+}
+
+/*
+ * Carry out a request whose turn has come.  t: the page's transaction, IDLE;
+ * NULL: the page is not busy, and one is taken if it must become so.
+ */
+static void serve(struct gvm_home_call *c, struct gvm_home_txn *t,
+		  const struct gvm_request_in *r)
+{
+	struct gvm_home *h = c->h;
+	struct gvm_dir *d = gvm_dir(h, r->page);
+	u16 owner = gvm_dir_owner(d);
+
+	if (owner != GVM_NODE_NONE && !gvm_home_member(h, owner))
+		gvm_home_lose(h, d);
+	if (gvm_dir_kind(d) == GVM_DIR_LOST) {
+		gvm_home_send(c, GVM_CO_LOST, r->node, r->page, gvm_dir_seq(d),
+			      r->txn);
+		return;
+	}
+	if (owner == r->node) {
+		/* Sent before it became the owner, and late. */
+		h->stats.ignored++;
+		return;
+	}
+	if (owner == GVM_NODE_NONE && !r->exclusive) {
+		grant_shared(c, d, r);
+		return;
+	}
+	if (!t)
+		t = gvm_txn_take(h, r->page);
+	if (!t) {
+		h->stats.refused++;
+		return;
+	}
+	gvm_txn_begin(c, t, r);
+}
+
+void gvm_home_finish(struct gvm_home_call *c, struct gvm_home_txn *t)
+{
+	struct gvm_request_in r;
+
+	while (t->kind == GVM_TXN_IDLE) {
+		if (!gvm_home_room(c)) {
+			/* The rest in the next tick. */
+			gvm_home_due(c->h, c->now);
+			return;
+		}
+		if (!gvm_wait_next(c->h, t, &r)) {
+			gvm_txn_put(c->h, t);
+			return;
+		}
+		if (gvm_home_member(c->h, r.node) &&
+		    r.txn >> 32 == gvm_members(c->h)[r.node])
+			serve(c, t, &r);
+	}
+}
+
+static int on_get(struct gvm_home_call *c)
+{
+	const struct gvm_co_msg *m = c->msg;
+	struct gvm_home *h = c->h;
+	struct gvm_request_in r = {
+		.page = m->page, .txn = m->txn, .got = m->need,
+		.got_seq = m->seq, .node = m->requester,
+		.flags = (u8)(m->flags & (GVM_CO_HAVE | GVM_CO_DIRECT)),
+		.exclusive = m->type == GVM_CO_GET_EXCLUSIVE,
+	};
+	struct gvm_home_txn *t;
+
+	if (!(m->flags & GVM_CO_DIRECT) && m->requester != m->from)
+		return -EPROTO;
+	if (!gvm_home_member(h, r.node) ||
+	    m->txn >> 32 != gvm_members(h)[r.node]) {
+		/* A referral that outlived the membership of its reader. */
+		h->stats.ignored++;
+		return 0;
+	}
+	if (!gvm_dir_busy(gvm_dir(h, r.page))) {
+		serve(c, NULL, &r);
+		return 0;
+	}
+	t = gvm_txn_find(h, r.page);
+	if (gvm_bug_on(!t))
+		return -EUCLEAN;
+	if (t->kind != GVM_TXN_IDLE && t->requester == r.node &&
+	    t->txn == r.txn) {
+		gvm_txn_drive(c, t, &r);
+		return 0;
+	}
+	h->stats.queued++;
+	if (!gvm_wait_add(h, t, &r))
+		h->stats.refused++;
+	if (t->kind != GVM_TXN_IDLE &&
+	    c->now >= t->driven_ns + h->cfg.retry_ns)
+		gvm_txn_drive(c, t, NULL);
+	return 0;
+}
+
+int gvm_home_recv(struct gvm_home *h, const struct gvm_co_msg *msg, u64 now_ns,
+		  struct gvm_co_out *out)
+{
+	struct gvm_home_call c = { .h = h, .now = now_ns, .out = out,
+				   .msg = msg };
+
+	out->nr = 0;
+	if (msg->page < h->cfg.page0 ||
+	    msg->page - h->cfg.page0 >= h->cfg.pages)
+		return -EPROTO;
+	if (!gvm_home_member(h, msg->from) ||
+	    gvm_members(h)[msg->from] != msg->epoch)
+		return -ESTALE;
+	switch (msg->type) {
+	case GVM_CO_GET_SHARED:
+	case GVM_CO_GET_EXCLUSIVE:
+		return on_get(&c);
+	case GVM_CO_DONE:
+		return gvm_on_done(&c);
+	case GVM_CO_DECLINE:
+		return gvm_on_decline(&c);
+	case GVM_CO_RETURN:
+		return gvm_on_return(&c);
+	case GVM_CO_PUT:
+		return gvm_on_put(&c);
+	default:
+		return -EPROTO;
+	}
+}
+
+void gvm_home_found(struct gvm_home *h, u64 page)
+{
+	gvm_dir_set_written(gvm_dir(h, page), true);
+}
+
+int gvm_home_page(const struct gvm_home *h, u64 page,
+		  struct gvm_home_page *ret)
+{
+	const struct gvm_dir *d;
+
+	if (page < h->cfg.page0 || page - h->cfg.page0 >= h->cfg.pages)
+		return -EINVAL;
+	d = gvm_dir(h, page);
+	*ret = (struct gvm_home_page){
+		.seq = gvm_dir_seq(d), .owner = gvm_dir_owner(d),
+		.lost = gvm_dir_kind(d) == GVM_DIR_LOST,
+		.zero = !gvm_dir_written(d), .busy = gvm_dir_busy(d),
+		.coarse = gvm_dir_format(d) == GVM_DIR_COARSE,
+	};
+	for (u32 i = gvm_sharers_next(&h->live, 0, GVM_NODES_MAX);
+	     i < GVM_NODES_MAX;
+	     i = gvm_sharers_next(&h->live, i + 1, GVM_NODES_MAX))
+		ret->sharers += gvm_dir_has(h, d, (u16)i);
+	return 0;
+}
+
+void gvm_home_sharers(const struct gvm_home *h, u64 page,
+		      struct gvm_sharers *set)
+{
+	gvm_dir_list(h, gvm_dir(h, page), set);
+}
+
+u64 gvm_home_next_lost(const struct gvm_home *h, u64 from)
+{
+	u64 end = h->cfg.page0 + h->cfg.pages;
+
+	if (from < h->cfg.page0)
+		from = h->cfg.page0;
+	for (; from < end; from++) {
+		if (gvm_dir_kind(gvm_dir(h, from)) == GVM_DIR_LOST)
+			return from;
+	}
+	return GVM_NEVER;
+}
+
+const struct gvm_home_stats *gvm_home_stats(const struct gvm_home *h)
+{
+	return &h->stats;
+}
+
+bool gvm_home_idle(const struct gvm_home *h)
+{
+	return !h->txns_used && !h->sweeping;
+}
