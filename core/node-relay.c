@@ -117,7 +117,7 @@ static void pass_on(struct gvm_node_call *c, u16 i, u32 child)
 
 	out = gvm_emit_send(c, GVM_CO_INVALIDATE, (u16)id, m->seq, m->txn);
 	out->requester = m->requester;
-	out->slot = (u16)(i << CHILD_BITS | child);
+	out->slot = (u16)((u32)i << CHILD_BITS | child);
 	out->lo = lo;
 	out->hi = hi;
 	if (child_of(c, id + 1, hi) < hi)
