@@ -37,6 +37,8 @@ static const char help[] =
 "  --threads N         worker threads [1]\n"
 "  --lease SECONDS     how long it waits for a client that went away, before\n"
 "                      it forgets its memory [60]\n"
+"  --node-lease MS     how long a node of a shared region may be silent before\n"
+"                      it is out [5000], where the region does not say\n"
 "  --spin MICROSECONDS how long a thread looks for more before it sleeps [100];\n"
 "                      0 saves processor time and makes single faults slower\n"
 "  --insecure          listen on any address, without authentication: whoever\n"
@@ -46,7 +48,7 @@ static const char help[] =
 
 enum {
 	OPT_LISTEN = 256, OPT_MEMORY, OPT_STORE, OPT_THREADS, OPT_LEASE,
-	OPT_SPIN, OPT_INSECURE, OPT_READY_FD, OPT_HELP,
+	OPT_NODE_LEASE, OPT_SPIN, OPT_INSECURE, OPT_READY_FD, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -55,6 +57,7 @@ static const struct option long_options[] = {
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "lease", required_argument, NULL, OPT_LEASE },
+	{ "node-lease", required_argument, NULL, OPT_NODE_LEASE },
 	{ "spin", required_argument, NULL, OPT_SPIN },
 	{ "insecure", no_argument, NULL, OPT_INSECURE },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
@@ -113,6 +116,12 @@ static bool apply(int opt, struct options *o)
 			    GVM_SERVER_LEASE_MS_MAX / 1000, &n))
 			return false;
 		o->config.lease_ms = (uint32_t)n * 1000;
+		return true;
+	case OPT_NODE_LEASE:
+		if (!number("--node-lease", optarg, 100,
+			    GVM_SERVER_LEASE_MS_MAX, &n))
+			return false;
+		o->config.node_lease_ms = (uint32_t)n;
 		return true;
 	case OPT_SPIN:
 		if (!number("--spin", optarg, 0, GVM_SERVER_SPIN_US_MAX, &n))

@@ -196,7 +196,7 @@ struct gvm_region_status {
 	__le32	reserved;	/* zero */
 };
 
-#define GVM_STATUS_MEMBERS_MAX	64u
+#define GVM_STATUS_MEMBERS_MAX	40u
 #define GVM_STATUS_LOST_MAX	64u
 #define GVM_STATUS_COUNTERS	12u
 

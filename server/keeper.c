@@ -111,14 +111,18 @@ static void *run(void *arg)
 	struct gvm_service *v = &keeper->server->service;
 	u64 requests = 0;
 	int ms = TICK_MS;
+	int shared_ms;
 
 	while (!doze(keeper, ms)) {
 		flush_all(keeper);
 		while (gvm_leases_reap(&v->leases))
 			;
 		ms = gvm_leases_expire(&v->leases);
+		shared_ms = gvm_shareds_tick(&v->shareds);
 		if (ms < 0 || ms > TICK_MS)
 			ms = TICK_MS;
+		if (shared_ms >= 0 && shared_ms < ms)
+			ms = shared_ms;
 		trim(v, &requests);
 	}
 	flush_all(keeper);

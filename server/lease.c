@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Regions, their holders and how long they wait for them; see lease.h. */
 #include <errno.h>
+#include <string.h>
 
 #include "region.h"
 #include "session.h"
@@ -134,15 +135,14 @@ static void bury(struct gvm_leases *l, struct gvm_region *r)
 }
 
 /*
- * Called with l->lock held: from here on nobody finds the region, and no
- * request is good.  Returns it if the caller must bury it after unlocking.
+ * Called with l->lock held: from here on no request is good.  Returns the
+ * region if the caller must bury it after unlocking.
  */
-static struct gvm_region *drop(struct gvm_leases *l, struct gvm_region *r)
+static struct gvm_region *retire(struct gvm_leases *l, struct gvm_region *r)
 {
 	/* A disk that fails is reported by the next request that needs it. */
 	bool told = !gvm_arena_begin(&l->store->arena);
 
-	gvm_region_remove(l, r);
 	set_epoch(r, 0);
 	cut_all(r);
 	gvm_region_set_state(r, GVM_REGION_GOING);
@@ -157,6 +157,43 @@ static struct gvm_region *drop(struct gvm_leases *l, struct gvm_region *r)
 	l->reap = r;
 	l->wake(l->wake_arg);
 	return NULL;
+}
+
+/* Called with l->lock held: and nobody finds it any more. */
+static struct gvm_region *drop(struct gvm_leases *l, struct gvm_region *r)
+{
+	gvm_region_remove(l, r);
+	return retire(l, r);
+}
+
+struct gvm_region *gvm_lease_reserve(struct gvm_leases *l, const u8 id[16],
+				     const char *name, struct gvm_refusal *ret)
+{
+	char holder[GVM_NAME_MAX] = "";
+	static const u8 nobody[16];
+	struct gvm_region *r;
+
+	strncpy(holder, name, sizeof(holder) - 1);
+	if (gvm_arena_begin(&l->store->arena)) {
+		gvm_refuse(ret, GVM_ERR_IO, GVM_TEXT_IO);
+		return NULL;
+	}
+	pthread_mutex_lock(&l->lock);
+	r = gvm_region_make(l, id, nobody, holder, ret);
+	pthread_mutex_unlock(&l->lock);
+	gvm_arena_end(&l->store->arena);
+	return r;
+}
+
+void gvm_lease_release(struct gvm_leases *l, struct gvm_region *r)
+{
+	struct gvm_region *dead;
+
+	pthread_mutex_lock(&l->lock);
+	dead = retire(l, r);
+	pthread_mutex_unlock(&l->lock);
+	if (dead)
+		bury(l, dead);
 }
 
 /* Called with l->lock held. */

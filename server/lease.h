@@ -60,6 +60,14 @@ void gvm_lease_leave(struct gvm_leases *l, struct gvm_session *session,
 bool gvm_lease_clone(struct gvm_leases *l, struct gvm_session *session,
 		     const struct gvm_clone *clone, struct gvm_refusal *ret);
 
+/*
+ * A region of the store that no session can attach to, for a shared one; its
+ * epoch is 1, and a restart drops it.  NULL: refused.
+ */
+struct gvm_region *gvm_lease_reserve(struct gvm_leases *l, const u8 id[16],
+				     const char *name, struct gvm_refusal *ret);
+void gvm_lease_release(struct gvm_leases *l, struct gvm_region *r);
+
 /* Drop what nobody came back for.  Returns ms until the next one, or -1. */
 int gvm_leases_expire(struct gvm_leases *l);
 /* Free the pages of one dropped region.  False: there was none. */

@@ -39,6 +39,81 @@ static void cut(struct gvm_session *session)
 	shutdown(k->conn.fd, SHUT_RD);
 }
 
+/* Behind what waits already; takes the frame's reference over.  Own thread. */
+static bool append(struct gvm_link *k, const void *head, u32 bytes, u32 frame)
+{
+	struct gvm_reply *reply;
+	void *at;
+
+	if (k->out.bytes >= OUT_BYTES_MAX || k->closing || k->broken)
+		goto err_put;
+	if (!frame) {
+		at = gvm_out_small(&k->out, bytes);
+		if (at)
+			memcpy(at, head, bytes);
+		return at;
+	}
+	reply = gvm_out_data(&k->out, 1, bytes);
+	if (!reply)
+		goto err_put;
+	memcpy(reply->head, head, bytes);
+	reply->frames[reply->frames_nr++] = frame;
+	gvm_out_done(&k->out, reply);
+	return true;
+
+err_put:
+	if (frame)
+		gvm_frames_put(k->out.frames, GVM_FRAME_DATA, 1, &frame);
+	return false;
+}
+
+/*
+ * A message for this session's node.  From the thread that owns the connection
+ * (always, if the server has one worker) it goes the short way; a hand-over to
+ * another thread costs a copy of the header and a wake-up.
+ */
+static bool send_to(struct gvm_session *session, const void *head, u32 bytes,
+		    u32 frame)
+{
+	struct gvm_link *k = (struct gvm_link *)((u8 *)session -
+				offsetof(struct gvm_link, session));
+	struct gvm_worker *w = k->worker;
+	struct gvm_post *p;
+
+	if (gvm_worker_self() == w) {
+		bool ok = append(k, head, bytes, frame);
+
+		if (w->turning != k)
+			gvm_worker_push(w, k);
+		return ok;
+	}
+	p = malloc(sizeof(*p) + bytes);
+	if (p) {
+		p->frame = frame;
+		p->bytes = bytes;
+		memcpy(p->head, head, bytes);
+		if (gvm_worker_post(w, k, p))
+			return true;
+		free(p);
+	}
+	if (frame)
+		gvm_frames_put(&w->server->service.store.frames,
+			       GVM_FRAME_DATA, 1, &frame);
+	return false;
+}
+
+void gvm_link_take_posts(struct gvm_link *k, struct gvm_post *posts)
+{
+	while (posts) {
+		struct gvm_post *p = posts;
+
+		posts = p->next;
+		if (!append(k, p->head, p->bytes, p->frame))
+			gvm_member_dropped(&k->session);
+		free(p);
+	}
+}
+
 struct gvm_link *gvm_link_open(struct gvm_worker *w, int fd)
 {
 	struct gvm_link *k = calloc(1, sizeof(*k));
@@ -46,7 +121,7 @@ struct gvm_link *gvm_link_open(struct gvm_worker *w, int fd)
 	if (!k)
 		return NULL;
 	gvm_conn_init(&k->conn, fd, NULL, 0, NULL, 0);
-	gvm_session_init(&k->session, &w->server->service, cut);
+	gvm_session_init(&k->session, &w->server->service, cut, send_to);
 	gvm_out_init(&k->out, &w->replies, &w->server->service.store.frames);
 	k->worker = w;
 	k->writable = true;
@@ -67,6 +142,9 @@ void gvm_link_close(struct gvm_link *k)
 	struct gvm_worker *w = k->worker;
 
 	gvm_session_exit(&k->session);
+	/* Nobody can post any more; what was, is dropped. */
+	k->closing = true;
+	gvm_link_take_posts(k, gvm_worker_unpost(w, k));
 	gvm_out_drop(&k->out);
 	if (k->conn.rx)
 		return_rx(k);

@@ -64,7 +64,8 @@ struct gvm_reply *gvm_out_data(struct gvm_out *o, u32 pages, u32 head_bytes)
 {
 	struct gvm_reply *reply;
 
-	reply = reply_take(o->pool, pages <= GVM_REPLY_SMALL_PAGES ?
+	reply = reply_take(o->pool, pages <= GVM_REPLY_SMALL_PAGES &&
+			   head_bytes <= GVM_REPLY_SMALL_HEAD ?
 			   GVM_REPLY_SMALL : GVM_REPLY_LARGE);
 	if (!reply)
 		return NULL;

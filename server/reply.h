@@ -39,6 +39,10 @@ struct gvm_reply {
 	u8	head[];
 };
 
+static_assert(sizeof(struct gvm_msg) + sizeof(struct gvm_status) +
+	      GVM_STATUS_MEMBERS_MAX * sizeof(struct gvm_status_member) +
+	      GVM_STATUS_LOST_MAX * sizeof(u64) <= GVM_REPLY_LARGE_HEAD,
+	      "a STATUS fits a large reply");
 static_assert(sizeof(struct gvm_msg) + sizeof(struct gvm_error) <=
 	      GVM_REPLY_SMALL_HEAD, "an ERROR fits a small reply");
 

@@ -175,6 +175,14 @@ static void raise_descriptors(struct gvm_server *server)
 			       (unsigned long long)want.rlim_cur);
 }
 
+static void note(struct gvm_service *service, const char *line)
+{
+	struct gvm_server *server = (struct gvm_server *)((u8 *)service -
+				offsetof(struct gvm_server, service));
+
+	gvm_server_log(server, "%s", line);
+}
+
 static int open_store(struct gvm_server *server,
 		      const struct gvm_server_config *config)
 {
@@ -198,6 +206,8 @@ static int open_store(struct gvm_server *server,
 		return err;
 	v->leases.wake = gvm_keeper_poke;
 	v->leases.wake_arg = &server->keeper;
+	v->note = note;
+	gvm_shareds_init(&v->shareds, v, config->node_lease_ms);
 	err = gvm_leases_init(&v->leases, &v->store, fresh, path,
 			      config->lease_ms, why_buf, WHY_BYTES);
 	if (err)
@@ -261,7 +271,8 @@ static int check_config(const struct gvm_server_config *config)
 			 GVM_SERVER_THREADS_MAX);
 		return -EINVAL;
 	}
-	if (config->lease_ms > GVM_SERVER_LEASE_MS_MAX) {
+	if (config->lease_ms > GVM_SERVER_LEASE_MS_MAX ||
+	    config->node_lease_ms > GVM_SERVER_LEASE_MS_MAX) {
 		snprintf(why_buf, WHY_BYTES, "--lease must be at most a week");
 		return -EINVAL;
 	}
@@ -299,6 +310,7 @@ static int start(struct gvm_server *server,
 	if (!err)
 		return 0;
 
+	gvm_shareds_exit(&server->service.shareds);
 	gvm_leases_exit(&server->service.leases);
 	gvm_store_close(&server->service.store);
 err_close:
@@ -322,6 +334,8 @@ int gvm_server_start(const struct gvm_server_config *config,
 	c.spin_us = c.spin_us ? c.spin_us : GVM_SERVER_SPIN_US;
 	if (c.spin_us == GVM_SERVER_SPIN_NEVER)
 		c.spin_us = 0;
+	c.node_lease_ms = c.node_lease_ms ? c.node_lease_ms :
+		GVM_SERVER_NODE_LEASE_MS;
 	c.lease_ms = c.lease_ms ? c.lease_ms : GVM_SERVER_LEASE_MS;
 	*why_buf = '\0';
 	err = check_config(&c);
@@ -354,6 +368,7 @@ int gvm_server_stop(struct gvm_server *server)
 	close(server->listener);
 	if (server->spare >= 0)
 		close(server->spare);
+	gvm_shareds_exit(&server->service.shareds);
 	err = gvm_arena_sync(&server->service.store.arena);
 	gvm_leases_exit(&server->service.leases);
 	gvm_store_close(&server->service.store);
@@ -382,7 +397,8 @@ void gvm_server_stats(struct gvm_server *server,
 		.pages_used = gvm_frames_used(&v->store.frames,
 					      GVM_FRAME_DATA),
 		.overhead_bytes = gvm_store_overhead_bytes(&v->store),
-		.regions = gvm_leases_count(&v->leases),
+		.regions = gvm_leases_count(&v->leases) +
+			   gvm_shareds_count(&v->shareds),
 		.connections = __atomic_load_n(&v->connections,
 					       __ATOMIC_RELAXED),
 		.pages_read = __atomic_load_n(&v->pages_read, __ATOMIC_RELAXED),

@@ -17,6 +17,7 @@
 #define GVM_SERVER_SPIN_US	100u
 #define GVM_SERVER_SPIN_US_MAX	10000u
 #define GVM_SERVER_SPIN_NEVER	UINT32_MAX
+#define GVM_SERVER_NODE_LEASE_MS 5000u
 #define GVM_SERVER_LEASE_MS_MAX	(7u * 24 * 3600 * 1000)
 
 struct gvm_server;
@@ -27,6 +28,7 @@ struct gvm_server_config {
 	const char	*store;		/* NULL or "anon", or "file:PATH" */
 	unsigned	threads;	/* 0: one */
 	uint32_t	lease_ms;	/* 0: default */
+	uint32_t	node_lease_ms;	/* of nodes of shared regions; 0: default */
 	uint32_t	spin_us;	/* before a thread sleeps; 0: default */
 	bool		insecure;	/* other than loopback addresses too */
 	/*

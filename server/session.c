@@ -5,31 +5,27 @@
 #include <string.h>
 
 #include "core/crc32c.h"
-#include "session.h"
+#include "request.h"
+#include "shared.h"
 
 #define HEAD_BYTES	((u32)sizeof(struct gvm_msg))
 
-/* One message in hand. */
-struct request {
-	struct gvm_session	*s;
-	struct gvm_service	*service;
-	const struct gvm_head	*head;
-	const void		*payload;
-	struct gvm_out		*out;
-};
-
 void gvm_session_init(struct gvm_session *s, struct gvm_service *service,
-		      void (*cut)(struct gvm_session *session))
+		      void (*cut)(struct gvm_session *session),
+		      bool (*send)(struct gvm_session *session,
+				   const void *head, u32 bytes, u32 frame))
 {
 	memset(s, 0, sizeof(*s));
 	s->service = service;
 	s->cut = cut;
+	s->send = send;
 	__atomic_add_fetch(&service->connections, 1, __ATOMIC_RELAXED);
 }
 
 void gvm_session_exit(struct gvm_session *s)
 {
 	gvm_lease_leave(&s->service->leases, s, false);
+	gvm_member_part(s);
 	__atomic_sub_fetch(&s->service->connections, 1, __ATOMIC_RELAXED);
 }
 
@@ -38,9 +34,8 @@ static void count(u64 *counter, u64 n)
 	__atomic_add_fetch(counter, n, __ATOMIC_RELAXED);
 }
 
-/* A reply without pages; returns where its payload goes, or NULL. */
-static void *reply(struct gvm_out *out, u16 type, u32 payload_len, u32 region,
-		   u32 epoch, u64 txn)
+void *gvm_answer(struct gvm_out *out, u16 type, u32 payload_len, u32 region,
+		 u32 epoch, u64 txn)
 {
 	u8 *at = gvm_out_small(out, HEAD_BYTES + payload_len);
 
@@ -52,14 +47,14 @@ static void *reply(struct gvm_out *out, u16 type, u32 payload_len, u32 region,
 
 void gvm_session_error(struct gvm_out *out, u64 txn, u32 code, const char *text)
 {
-	struct gvm_error *e = reply(out, GVM_MSG_ERROR, sizeof(*e), 0, 0, txn);
+	struct gvm_error *e = gvm_answer(out, GVM_MSG_ERROR, sizeof(*e), 0, 0, txn);
 
 	if (e)
 		gvm_codec_put_error(e, code, text);
 }
 
-static enum gvm_session_next fail(const struct request *q, u32 code,
-				  const char *text)
+enum gvm_session_next gvm_fail(const struct gvm_request *q, u32 code,
+			       const char *text)
 {
 	gvm_session_error(q->out, q->head->txn, code, text);
 	switch (code) {
@@ -73,32 +68,26 @@ static enum gvm_session_next fail(const struct request *q, u32 code,
 	}
 }
 
-/* Out of memory for the reply itself: without an answer, the connection ends. */
-static enum gvm_session_next go_if(const void *replied)
-{
-	return replied ? GVM_SESSION_GO : GVM_SESSION_CLOSE;
-}
-
-static enum gvm_session_next fail_store(const struct request *q, int err)
+static enum gvm_session_next fail_store(const struct gvm_request *q, int err)
 {
 	switch (err) {
 	case -ESTALE:
-		return fail(q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
+		return gvm_fail(q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
 	case -ENOSPC:
-		return fail(q, GVM_ERR_FULL, "the server is full; give it more --memory (a file store: more disk), or add a server");
+		return gvm_fail(q, GVM_ERR_FULL, "the server is full; give it more --memory (a file store: more disk), or add a server");
 	case -ENOMEM:
-		return fail(q, GVM_ERR_LIMIT, "the server is out of memory for its tables");
+		return gvm_fail(q, GVM_ERR_LIMIT, "the server is out of memory for its tables");
 	default:
-		return fail(q, GVM_ERR_IO, GVM_TEXT_IO);
+		return gvm_fail(q, GVM_ERR_IO, GVM_TEXT_IO);
 	}
 }
 
-static u64 room(const struct request *q)
+static u64 room(const struct gvm_request *q)
 {
 	return gvm_frames_room(&q->service->store.frames);
 }
 
-static enum gvm_session_next on_hello(const struct request *q)
+static enum gvm_session_next on_hello(const struct gvm_request *q)
 {
 	struct gvm_hello hello;
 	struct gvm_hello *own;
@@ -110,9 +99,9 @@ static enum gvm_session_next on_hello(const struct request *q)
 		snprintf(text, sizeof(text), "this server speaks protocol version %u, you speak %u to %u; install the same release on both",
 			 GVM_WIRE_VERSION, gvm_le16(hello.version_min),
 			 gvm_le16(hello.version_max));
-		return fail(q, GVM_ERR_VERSION, text);
+		return gvm_fail(q, GVM_ERR_VERSION, text);
 	}
-	own = reply(q->out, GVM_MSG_HELLO, sizeof(*own), 0, 0, q->head->txn);
+	own = gvm_answer(q->out, GVM_MSG_HELLO, sizeof(*own), 0, 0, q->head->txn);
 	if (!own)
 		return GVM_SESSION_CLOSE;
 	*own = (struct gvm_hello){
@@ -124,7 +113,7 @@ static enum gvm_session_next on_hello(const struct request *q)
 	return GVM_SESSION_GO;
 }
 
-static enum gvm_session_next on_attach(const struct request *q)
+static enum gvm_session_next on_attach(const struct gvm_request *q)
 {
 	struct gvm_session *s = q->s;
 	struct gvm_attached *attached;
@@ -134,9 +123,9 @@ static enum gvm_session_next on_attach(const struct request *q)
 	memcpy(&attach, q->payload, sizeof(attach));
 	if (!gvm_lease_attach(&q->service->leases, s, &attach, q->head->epoch,
 			      &refusal))
-		return fail(q, refusal.code, refusal.text);
+		return gvm_fail(q, refusal.code, refusal.text);
 	s->state = GVM_SESSION_ATTACHED;
-	attached = reply(q->out, GVM_MSG_ATTACHED, sizeof(*attached),
+	attached = gvm_answer(q->out, GVM_MSG_ATTACHED, sizeof(*attached),
 			 s->region->slot + 1, s->epoch, q->head->txn);
 	if (!attached)
 		return GVM_SESSION_CLOSE;
@@ -149,7 +138,7 @@ static enum gvm_session_next on_attach(const struct request *q)
 	return GVM_SESSION_GO;
 }
 
-static enum gvm_session_next on_detach(const struct request *q)
+static enum gvm_session_next on_detach(const struct gvm_request *q)
 {
 	struct gvm_detach detach;
 
@@ -157,12 +146,12 @@ static enum gvm_session_next on_detach(const struct request *q)
 	gvm_lease_leave(&q->service->leases, q->s,
 			gvm_le32(detach.flags) & GVM_DETACH_DROP);
 	q->s->state = GVM_SESSION_OPEN;
-	return go_if(reply(q->out, GVM_MSG_DETACHED, 0, q->head->region,
+	return gvm_go_if(gvm_answer(q->out, GVM_MSG_DETACHED, 0, q->head->region,
 			   q->head->epoch, q->head->txn));
 }
 
 /* References to all pages of a READ, or -errno and none. */
-static int read_runs(const struct request *q, struct gvm_ref *refs, u32 *ret_nr)
+static int read_runs(const struct gvm_request *q, struct gvm_ref *refs, u32 *ret_nr)
 {
 	struct gvm_store *store = &q->service->store;
 	u32 runs = gvm_codec_runs(q->head);
@@ -189,7 +178,7 @@ static int read_runs(const struct request *q, struct gvm_ref *refs, u32 *ret_nr)
 }
 
 /* The frames change hands: from refs[] to the reply. */
-static void fill_data(const struct request *q, struct gvm_reply *to,
+static void fill_data(const struct gvm_request *q, struct gvm_reply *to,
 		      const struct gvm_ref *refs, u32 nr)
 {
 	u8 *payload = to->head + HEAD_BYTES;
@@ -210,7 +199,7 @@ static void fill_data(const struct request *q, struct gvm_reply *to,
 	gvm_out_done(q->out, to);
 }
 
-static enum gvm_session_next on_read(const struct request *q)
+static enum gvm_session_next on_read(const struct gvm_request *q)
 {
 	struct gvm_ref refs[GVM_BATCH_PAGES_MAX];
 	struct gvm_reply *to;
@@ -261,7 +250,7 @@ static bool take_puts(const void *payload, struct gvm_put *puts, u32 n)
 	return true;
 }
 
-static enum gvm_session_next on_write(const struct request *q)
+static enum gvm_session_next on_write(const struct gvm_request *q)
 {
 	struct gvm_put puts[GVM_BATCH_PAGES_MAX];
 	u32 n = gvm_codec_pages(q->payload);
@@ -269,20 +258,20 @@ static enum gvm_session_next on_write(const struct request *q)
 	int err;
 
 	if (!take_puts(q->payload, puts, n))
-		return fail(q, GVM_ERR_CORRUPT, "a page was damaged on its way to the server (CRC)");
+		return gvm_fail(q, GVM_ERR_CORRUPT, "a page was damaged on its way to the server (CRC)");
 	err = gvm_store_write(&q->service->store, q->s->region, q->s->epoch,
 			      puts, n);
 	if (err)
 		return fail_store(q, err);
 	count(&q->service->pages_written, n);
-	written = reply(q->out, GVM_MSG_WRITTEN, sizeof(*written),
+	written = gvm_answer(q->out, GVM_MSG_WRITTEN, sizeof(*written),
 			q->head->region, q->head->epoch, q->head->txn);
 	if (written)
 		written->pages_free = gvm_le64(room(q));
-	return go_if(written);
+	return gvm_go_if(written);
 }
 
-static enum gvm_session_next on_trim(const struct request *q)
+static enum gvm_session_next on_trim(const struct gvm_request *q)
 {
 	u32 runs = gvm_codec_runs(q->head);
 	struct gvm_written *trimmed;
@@ -298,26 +287,26 @@ static enum gvm_session_next on_trim(const struct request *q)
 		if (err)
 			return fail_store(q, err);
 	}
-	trimmed = reply(q->out, GVM_MSG_TRIMMED, sizeof(*trimmed),
+	trimmed = gvm_answer(q->out, GVM_MSG_TRIMMED, sizeof(*trimmed),
 			q->head->region, q->head->epoch, q->head->txn);
 	if (trimmed)
 		trimmed->pages_free = gvm_le64(room(q));
-	return go_if(trimmed);
+	return gvm_go_if(trimmed);
 }
 
-static enum gvm_session_next on_clone(const struct request *q)
+static enum gvm_session_next on_clone(const struct gvm_request *q)
 {
 	struct gvm_refusal refusal;
 	struct gvm_clone clone;
 
 	memcpy(&clone, q->payload, sizeof(clone));
 	if (!gvm_lease_clone(&q->service->leases, q->s, &clone, &refusal))
-		return fail(q, refusal.code, refusal.text);
-	return go_if(reply(q->out, GVM_MSG_CLONED, 0, q->head->region,
+		return gvm_fail(q, refusal.code, refusal.text);
+	return gvm_go_if(gvm_answer(q->out, GVM_MSG_CLONED, 0, q->head->region,
 			   q->head->epoch, q->head->txn));
 }
 
-static enum gvm_session_next on_flush(const struct request *q)
+static enum gvm_session_next on_flush(const struct gvm_request *q)
 {
 	/* Memory is as safe as it will get. */
 	if (q->service->store.arena.fd >= 0)
@@ -331,22 +320,23 @@ void gvm_session_flushed(u64 txn, int err, struct gvm_out *out)
 	if (err)
 		gvm_session_error(out, txn, GVM_ERR_IO, GVM_TEXT_IO);
 	else
-		reply(out, GVM_MSG_FLUSHED, 0, 0, 0, txn);
+		gvm_answer(out, GVM_MSG_FLUSHED, 0, 0, 0, txn);
 }
 
-static enum gvm_session_next on_ping(const struct request *q)
+static enum gvm_session_next on_ping(const struct gvm_request *q)
 {
-	return go_if(reply(q->out, GVM_MSG_PONG, 0, q->head->region,
+	gvm_member_heard(q->s);
+	return gvm_go_if(gvm_answer(q->out, GVM_MSG_PONG, 0, q->head->region,
 			   q->head->epoch, q->head->txn));
 }
 
-static enum gvm_session_next on_stat(const struct request *q)
+static enum gvm_session_next on_stat(const struct gvm_request *q)
 {
 	struct gvm_service *v = q->service;
 	struct gvm_frames *frames = &v->store.frames;
 	struct gvm_server_stats *stats;
 
-	stats = reply(q->out, GVM_MSG_STATS, sizeof(*stats), 0, 0,
+	stats = gvm_answer(q->out, GVM_MSG_STATS, sizeof(*stats), 0, 0,
 		      q->head->txn);
 	if (!stats)
 		return GVM_SESSION_CLOSE;
@@ -354,7 +344,8 @@ static enum gvm_session_next on_stat(const struct request *q)
 		.pages_max = gvm_le64(v->store.arena.pages_max),
 		.pages_used = gvm_le64(gvm_frames_used(frames, GVM_FRAME_DATA)),
 		.overhead_bytes = gvm_le64(gvm_store_overhead_bytes(&v->store)),
-		.regions = gvm_le64(gvm_leases_count(&v->leases)),
+		.regions = gvm_le64(gvm_leases_count(&v->leases) +
+				    gvm_shareds_count(&v->shareds)),
 		.connections = gvm_le64(__atomic_load_n(&v->connections,
 							__ATOMIC_RELAXED)),
 		.pages_read = gvm_le64(__atomic_load_n(&v->pages_read,
@@ -372,7 +363,7 @@ static enum gvm_session_next on_stat(const struct request *q)
  * client that sends it is broken, or is not a client.
  */
 struct rule {
-	enum gvm_session_next (*handle)(const struct request *q);
+	enum gvm_session_next (*handle)(const struct gvm_request *q);
 	u8	from;		/* states in which it is legal, from .. to */
 	u8	to;
 };
@@ -392,14 +383,42 @@ static const struct rule rules[GVM_MSG_TYPE_NR] = {
 			     GVM_SESSION_ATTACHED },
 	[GVM_MSG_CLONE]	 = { on_clone, GVM_SESSION_ATTACHED,
 			     GVM_SESSION_ATTACHED },
-	[GVM_MSG_PING]	 = { on_ping, GVM_SESSION_OPEN, GVM_SESSION_ATTACHED },
-	[GVM_MSG_STAT]	 = { on_stat, GVM_SESSION_OPEN, GVM_SESSION_ATTACHED },
+	[GVM_MSG_PING]	 = { on_ping, GVM_SESSION_OPEN, GVM_SESSION_MEMBER },
+	[GVM_MSG_STAT]	 = { on_stat, GVM_SESSION_OPEN, GVM_SESSION_MEMBER },
+#define CO(type) \
+	[GVM_CO_##type]	 = { gvm_on_coherence, GVM_SESSION_MEMBER, \
+			     GVM_SESSION_MEMBER }
+	CO(GET_SHARED),
+	CO(GET_EXCLUSIVE),
+	CO(DONE),
+	CO(DECLINE),
+	CO(RETURN),
+	CO(PUT),
+#undef CO
+	[GVM_MSG_JOIN]	 = { gvm_on_join, GVM_SESSION_OPEN, GVM_SESSION_OPEN },
+	[GVM_MSG_LEAVE]	 = { gvm_on_leave, GVM_SESSION_MEMBER,
+			     GVM_SESSION_MEMBER },
+	[GVM_MSG_PEER]	 = { gvm_on_peer, GVM_SESSION_MEMBER,
+			     GVM_SESSION_MEMBER },
+	[GVM_MSG_REGION_MAKE]	= { gvm_on_region_make, GVM_SESSION_OPEN,
+				    GVM_SESSION_MEMBER },
+	[GVM_MSG_REGION_LIST]	= { gvm_on_region_list, GVM_SESSION_OPEN,
+				    GVM_SESSION_MEMBER },
+	[GVM_MSG_REGION_REMOVE]	= { gvm_on_region_remove, GVM_SESSION_OPEN,
+				    GVM_SESSION_MEMBER },
+	[GVM_MSG_REGION_STATUS]	= { gvm_on_region_status, GVM_SESSION_OPEN,
+				    GVM_SESSION_MEMBER },
 };
 
-/* Messages that name a region must name this session's. */
+/* Messages that name a region must name this session's; its handle. */
 static bool names_region(const struct rule *rule)
 {
-	return rule->from == GVM_SESSION_ATTACHED;
+	return rule->from >= GVM_SESSION_ATTACHED;
+}
+
+static u32 handle_of(const struct gvm_session *s)
+{
+	return s->shared ? gvm_shared_handle(s->shared) : s->region->slot + 1;
 }
 
 enum gvm_session_next gvm_session_message(struct gvm_session *s,
@@ -407,21 +426,21 @@ enum gvm_session_next gvm_session_message(struct gvm_session *s,
 					  const void *payload,
 					  struct gvm_out *out)
 {
-	struct request q = { s, s->service, head, payload, out };
+	struct gvm_request q = { s, s->service, head, payload, out };
 	const struct rule *rule = &rules[head->type];
 
 	count(&s->service->requests, 1);
 	if (__atomic_load_n(&s->fenced, __ATOMIC_ACQUIRE))
-		return fail(&q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
+		return gvm_fail(&q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
 	if (!rule->handle)
-		return fail(&q, GVM_ERR_MALFORMED, "a message that only servers send");
+		return gvm_fail(&q, GVM_ERR_MALFORMED, "a message that is not for servers");
 	if ((u8)s->state < rule->from || (u8)s->state > rule->to)
-		return fail(&q, GVM_ERR_MALFORMED, s->state == GVM_SESSION_NEW ?
+		return gvm_fail(&q, GVM_ERR_MALFORMED, s->state == GVM_SESSION_NEW ?
 			    "the first message must be HELLO" :
-			    "a message out of place (HELLO, ATTACH, requests, DETACH)");
-	if (names_region(rule) && head->region != s->region->slot + 1)
-		return fail(&q, GVM_ERR_MALFORMED, "not the region of this connection");
+			    "a message out of place (HELLO, ATTACH or JOIN, requests, DETACH or LEAVE)");
+	if (names_region(rule) && head->region != handle_of(s))
+		return gvm_fail(&q, GVM_ERR_MALFORMED, "not the region of this connection");
 	if (names_region(rule) && head->epoch != s->epoch)
-		return fail(&q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
+		return gvm_fail(&q, GVM_ERR_FENCED, GVM_TEXT_FENCED);
 	return rule->handle(&q);
 }

@@ -9,11 +9,15 @@
 
 #include "lease.h"
 #include "reply.h"
+#include "shareds.h"
 
 /* What all sessions share. */
 struct gvm_service {
 	struct gvm_store	store;
 	struct gvm_leases	leases;
+	struct gvm_shareds	shareds;
+	/* One line for the operator; NULL: nobody wants to know. */
+	void	(*note)(struct gvm_service *service, const char *line);
 	/* Atomic. */
 	u64	connections;
 	u64	pages_read;
@@ -24,7 +28,8 @@ struct gvm_service {
 enum gvm_session_state {
 	GVM_SESSION_NEW,	/* HELLO must come */
 	GVM_SESSION_OPEN,	/* no region yet */
-	GVM_SESSION_ATTACHED,
+	GVM_SESSION_ATTACHED,	/* to a private region */
+	GVM_SESSION_MEMBER,	/* of a shared one */
 };
 
 struct gvm_session {
@@ -33,14 +38,25 @@ struct gvm_session {
 	struct gvm_region	*region;
 	u32	epoch;
 	bool	demand;		/* has sent READs that a thread waits for */
+	struct gvm_shared	*shared;	/* MEMBER */
+	struct gvm_seat		*seat;		/* ours; shared's lock */
+	u16	node;
 
 	/* Under the lock of the leases. */
 	struct gvm_session	*prev;
 	struct gvm_session	*next;
 	bool	listed;
 	bool	fenced;		/* atomic: another session took over */
-	/* Tell the driver that fenced was set; leases are locked. */
+	/* Tell the driver that fenced was set; leases or shared are locked. */
 	void	(*cut)(struct gvm_session *session);
+	/*
+	 * Send a message behind what waits already, from whatever thread: head,
+	 * and the page in frame if it is not 0.  Never blocks.  False: there is
+	 * no room.  Takes the frame's reference over in any case.  shared is
+	 * locked, so the session is there.
+	 */
+	bool	(*send)(struct gvm_session *session, const void *head,
+			u32 bytes, u32 frame);
 };
 
 enum gvm_session_next {
@@ -50,7 +66,9 @@ enum gvm_session_next {
 };
 
 void gvm_session_init(struct gvm_session *s, struct gvm_service *service,
-		      void (*cut)(struct gvm_session *session));
+		      void (*cut)(struct gvm_session *session),
+		      bool (*send)(struct gvm_session *session,
+				   const void *head, u32 bytes, u32 frame));
 /* The connection is gone. */
 void gvm_session_exit(struct gvm_session *s);
 

@@ -23,7 +23,14 @@
 #define CONTENDED_NS	100000000u
 #define RX_KEEP		8u	/* free receive buffers that are kept */
 
-static void push(struct gvm_worker *w, struct gvm_link *k)
+static _Thread_local struct gvm_worker *self;
+
+struct gvm_worker *gvm_worker_self(void)
+{
+	return self;
+}
+
+void gvm_worker_push(struct gvm_worker *w, struct gvm_link *k)
 {
 	struct gvm_run_queue *q = k->session.demand ? &w->demand : &w->bulk;
 
@@ -93,7 +100,77 @@ static void take_flushed(struct gvm_worker *w)
 		list = k->flush_next;
 		gvm_link_flushed(k);
 		if (alive)
-			push(w, k);
+			gvm_worker_push(w, k);
+	}
+}
+
+bool gvm_worker_post(struct gvm_worker *w, struct gvm_link *k,
+		     struct gvm_post *p)
+{
+	bool wake;
+
+	pthread_mutex_lock(&w->lock);
+	if (k->posts_nr == GVM_POSTS_MAX) {
+		pthread_mutex_unlock(&w->lock);
+		return false;
+	}
+	wake = !w->posted;
+	if (!k->posts_nr++) {
+		k->posts_last = &k->posts;
+		k->posted_next = w->posted;
+		w->posted = k;
+	}
+	p->next = NULL;
+	*k->posts_last = p;
+	k->posts_last = &p->next;
+	pthread_mutex_unlock(&w->lock);
+	if (wake)
+		gvm_worker_wake(w);
+	return true;
+}
+
+/* Called with w->lock held. */
+static struct gvm_post *posts_of(struct gvm_link *k)
+{
+	struct gvm_post *posts = k->posts;
+
+	k->posts = NULL;
+	k->posts_nr = 0;
+	return posts;
+}
+
+struct gvm_post *gvm_worker_unpost(struct gvm_worker *w, struct gvm_link *k)
+{
+	struct gvm_link **at = &w->posted;
+	struct gvm_post *posts;
+
+	pthread_mutex_lock(&w->lock);
+	while (k->posts_nr && *at != k)
+		at = &(*at)->posted_next;
+	if (k->posts_nr)
+		*at = k->posted_next;
+	posts = posts_of(k);
+	pthread_mutex_unlock(&w->lock);
+	return posts;
+}
+
+static void take_posted(struct gvm_worker *w)
+{
+	for (;;) {
+		struct gvm_post *posts;
+		struct gvm_link *k;
+
+		pthread_mutex_lock(&w->lock);
+		k = w->posted;
+		if (!k) {
+			pthread_mutex_unlock(&w->lock);
+			return;
+		}
+		w->posted = k->posted_next;
+		posts = posts_of(k);
+		pthread_mutex_unlock(&w->lock);
+		gvm_link_take_posts(k, posts);
+		gvm_worker_push(w, k);
 	}
 }
 
@@ -103,8 +180,10 @@ static void dispatch(struct gvm_worker *w, const struct epoll_event *ev)
 	u64 n;
 
 	if (ev->data.ptr == w) {
-		if (read(w->wake, &n, sizeof(n)) > 0)
+		if (read(w->wake, &n, sizeof(n)) > 0) {
 			take_flushed(w);
+			take_posted(w);
+		}
 		return;
 	}
 	if (ev->data.ptr == w->server) {
@@ -118,7 +197,7 @@ static void dispatch(struct gvm_worker *w, const struct epoll_event *ev)
 		k->readable = true;
 	if (ev->events & ~(u32)(EPOLLIN | EPOLLRDHUP))
 		k->writable = true;
-	push(w, k);
+	gvm_worker_push(w, k);
 }
 
 static u64 now_ns(void)
@@ -192,8 +271,13 @@ static void poll_events(struct gvm_worker *w)
 
 static void turn(struct gvm_worker *w, struct gvm_link *k)
 {
-	if (gvm_link_turn(k))
-		push(w, k);
+	bool more;
+
+	w->turning = k;
+	more = gvm_link_turn(k);
+	w->turning = NULL;
+	if (more)
+		gvm_worker_push(w, k);
 }
 
 static void serve_ready(struct gvm_worker *w)
@@ -215,6 +299,7 @@ static void *run(void *arg)
 {
 	struct gvm_worker *w = arg;
 
+	self = w;
 	while (!__atomic_load_n(&w->server->stop, __ATOMIC_ACQUIRE)) {
 		poll_events(w);
 		serve_ready(w);

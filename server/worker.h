@@ -35,7 +35,23 @@ struct gvm_link {
 	bool	flushing;	/* the keeper has it; must not be freed */
 	struct gvm_link	*flush_next;	/* keeper->lock, then worker->lock */
 	int	flush_err;
+
+	/* What other threads want sent.  worker->lock. */
+	struct gvm_post	*posts;
+	struct gvm_post	**posts_last;
+	u32	posts_nr;
+	struct gvm_link	*posted_next;	/* of worker->posted */
 };
+
+/* One message that another thread sends on a link. */
+struct gvm_post {
+	struct gvm_post	*next;
+	u32	frame;		/* a reference; 0: none */
+	u32	bytes;
+	u8	head[];
+};
+
+#define GVM_POSTS_MAX	4096u	/* of a link; more are not taken */
 
 struct gvm_run_queue {
 	struct gvm_link *first;
@@ -53,12 +69,14 @@ struct gvm_worker {
 	struct gvm_reply_pool	replies;
 	void			*rx_free;	/* linked by their first bytes */
 	u32			rx_free_nr;
+	struct gvm_link		*turning;	/* whose turn it is */
 	u32			spin_credit;
 	u64			spin_after_ns;
 
 	pthread_mutex_t		lock;
 	struct gvm_link		*links;
 	struct gvm_link		*flushed;	/* the keeper is done with */
+	struct gvm_link		*posted;	/* have posts, newest first */
 };
 
 /* The thread that has time: leases, freeing, giving back, syncing. */
@@ -98,6 +116,8 @@ bool gvm_link_turn(struct gvm_link *k);
 void gvm_link_close(struct gvm_link *k);
 /* The keeper has synced for it. */
 void gvm_link_flushed(struct gvm_link *k);
+/* Send what other threads have posted.  posts: in order. */
+void gvm_link_take_posts(struct gvm_link *k, struct gvm_post *posts);
 
 /* worker.c */
 int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server);
@@ -105,6 +125,15 @@ int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server);
 void gvm_worker_join(struct gvm_worker *w);
 void gvm_worker_exit(struct gvm_worker *w);
 void gvm_worker_wake(struct gvm_worker *w);
+/* The calling thread's worker; NULL: it is none. */
+struct gvm_worker *gvm_worker_self(void);
+/* Own thread only: give the link a turn. */
+void gvm_worker_push(struct gvm_worker *w, struct gvm_link *k);
+/* Any thread.  False: too many wait already, and p is still the caller's. */
+bool gvm_worker_post(struct gvm_worker *w, struct gvm_link *k,
+		     struct gvm_post *p);
+/* Own thread only: the link goes; its posts, which are now the caller's. */
+struct gvm_post *gvm_worker_unpost(struct gvm_worker *w, struct gvm_link *k);
 void *gvm_worker_rx_take(struct gvm_worker *w);
 void gvm_worker_rx_return(struct gvm_worker *w, void *buf);
 

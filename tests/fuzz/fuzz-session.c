@@ -48,6 +48,20 @@ static void no_cut(struct gvm_session *s)
 	(void)s;
 }
 
+static bool send_to(struct gvm_session *s, const void *bytes, u32 len,
+		    u32 frame)
+{
+	struct peer *p = (struct peer *)((u8 *)s - offsetof(struct peer, s));
+	struct gvm_reply *reply = gvm_out_data(&p->out, !!frame, len);
+
+	MUST(reply);
+	memcpy(reply->head, bytes, len);
+	if (frame)
+		reply->frames[reply->frames_nr++] = frame;
+	gvm_out_done(&p->out, reply);
+	return true;
+}
+
 static void no_wake(void *arg)
 {
 	(void)arg;
@@ -63,6 +77,7 @@ static void start_once(void)
 	MUST(!gvm_store_open(&service.store, NULL, GVM_STORE_PAGES_MIN, &fresh,
 			     why, sizeof(why)));
 	service.leases.wake = no_wake;
+	gvm_shareds_init(&service.shareds, &service, 5000);
 	MUST(!gvm_leases_init(&service.leases, &service.store, fresh, NULL,
 			      1000000, why, sizeof(why)));
 }
@@ -70,7 +85,7 @@ static void start_once(void)
 static void connect_peer(struct peer *p)
 {
 	memset(p, 0, sizeof(*p));
-	gvm_session_init(&p->s, &service, no_cut);
+	gvm_session_init(&p->s, &service, no_cut, send_to);
 	gvm_out_init(&p->out, &pool, &service.store.frames);
 }
 
@@ -389,7 +404,8 @@ static void step_raw(struct peer *p, const u8 *data, size_t size)
 	/* These would change what the model knows. */
 	if (q.type == GVM_MSG_ATTACH || q.type == GVM_MSG_CLONE ||
 	    q.type == GVM_MSG_WRITE || q.type == GVM_MSG_TRIM ||
-	    q.type == GVM_MSG_DETACH || q.type == GVM_MSG_HELLO)
+	    q.type == GVM_MSG_DETACH || q.type == GVM_MSG_HELLO ||
+	    q.type == GVM_MSG_JOIN || q.type == GVM_MSG_REGION_MAKE)
 		return;
 	exact = malloc(q.payload_len + 1);
 	MUST(exact);

@@ -41,8 +41,9 @@ for target; do
 	more=
 	if [ "$target" = session ]; then
 		more="-D_GNU_SOURCE -pthread"
-		for part in arena arena-file region frames index leaf lease recover reply \
-				session store write; do
+		for part in arena arena-file region frames home index leaf lease \
+				member recover reply session shared store tool \
+				write; do
 			more="$more $root/server/$part.c"
 		done
 	fi
