@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test demo bench test-kvm install clean help
+.PHONY: all check test model demo bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo       a Linux guest with four times the RAM that its host gives it'
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
+	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
 	@echo 'make test-kvm   real KVM inside an emulated machine (10 to 20 minutes)'
 	@echo 'make bench      every figure beside its floor or peer (10 to 20 minutes)'
 	@echo 'make install    install under the prefix (default /usr/local)'
@@ -27,6 +28,9 @@ check: all
 test:
 	@tools/setup test
 	@tools/run-tests
+
+model:
+	@tests/model/run full
 
 demo:
 	@tools/setup demo

@@ -23,6 +23,23 @@
 static_assert(COARSE_NODES == 183, "as PROTOCOL.md says");
 static_assert(GVM_NODES_MAX < ID_MASK, "an id + 1 fits");
 
+bool gvm_dir_untouched(const struct gvm_dir *d)
+{
+	return !d->a && !d->b;
+}
+
+struct gvm_dir *gvm_dir_touch(struct gvm_home *h, u64 page)
+{
+	struct gvm_dir *d = gvm_dir(h, page);
+
+	h->fresh = false;
+	if (h->claimer && gvm_dir_untouched(d)) {
+		gvm_dir_next_seq(d);
+		gvm_dir_become(h, d, GVM_DIR_OWNED, (u16)(h->claimer - 1));
+	}
+	return d;
+}
+
 u64 gvm_dir_seq(const struct gvm_dir *d)
 {
 	return d->a & GVM_SEQ_MAX;

@@ -97,6 +97,8 @@ struct gvm_home {
 	u32	txns_used;
 	u32	set_free;
 	u32	idle;		/* transactions of kind IDLE */
+	u32	claimer;	/* owner of untouched pages + 1; 0: none */
+	bool	fresh;		/* no page was ever touched */
 	u16	txn_free;
 	u16	wait_free;
 	u64	sweep_at;	/* pages left to be swept: [sweep_at, pages) */
@@ -177,6 +179,10 @@ static inline void gvm_home_due(struct gvm_home *h, u64 at_ns)
 }
 
 /* home-dir.c */
+/* The entry of a page that a message is about. */
+struct gvm_dir *gvm_dir_touch(struct gvm_home *h, u64 page);
+/* Never touched, and so the claimer's if there is one. */
+bool gvm_dir_untouched(const struct gvm_dir *d);
 u64 gvm_dir_seq(const struct gvm_dir *d);
 u64 gvm_dir_next_seq(struct gvm_dir *d);
 enum gvm_dir_kind gvm_dir_kind(const struct gvm_dir *d);

@@ -38,6 +38,18 @@ int gvm_home_join(struct gvm_home *h, u32 node, u32 *epoch)
 	return 0;
 }
 
+int gvm_home_claim(struct gvm_home *h, u32 node)
+{
+	if (!gvm_home_member(h, node))
+		return -EINVAL;
+	if (h->claimer == node + 1)
+		return 0;
+	if (h->claimer || !h->fresh)
+		return -EBUSY;
+	h->claimer = node + 1;
+	return 0;
+}
+
 static void set_kind(struct gvm_home *h, struct gvm_home_txn *t,
 		     enum gvm_txn_kind kind)
 {
@@ -144,8 +156,12 @@ static void sweep(struct gvm_home *h)
 		end = h->cfg.pages;
 	for (; h->sweep_at < end; h->sweep_at++) {
 		struct gvm_dir *d = gvm_dir(h, h->cfg.page0 + h->sweep_at);
-		u16 owner = gvm_dir_owner(d);
+		u16 owner;
 
+		/* What the dead had claimed, it may have written to. */
+		if (h->claimer && gvm_sharers_has(&h->dying, h->claimer - 1))
+			gvm_dir_touch(h, h->cfg.page0 + h->sweep_at);
+		owner = gvm_dir_owner(d);
 		if (owner == GVM_NODE_NONE || gvm_dir_busy(d) ||
 		    gvm_home_member(h, owner))
 			continue;
@@ -154,6 +170,8 @@ static void sweep(struct gvm_home *h)
 	if (h->sweep_at < h->cfg.pages)
 		return;
 	h->sweeping = false;
+	if (h->claimer && gvm_sharers_has(&h->dying, h->claimer - 1))
+		h->claimer = 0;
 	gvm_sharers_clear(&h->dying);
 }
 

@@ -96,6 +96,7 @@ struct gvm_home *gvm_home_init(void *mem, const struct gvm_home_config *config)
 	h->cfg = *config;
 	if (!h->cfg.fanout)
 		h->cfg.fanout = GVM_FLAT;
+	h->fresh = true;
 	h->epoch = config->epoch0;
 	h->member_at = l.member;
 	h->past_at = l.past;

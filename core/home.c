@@ -201,6 +201,7 @@ int gvm_home_recv(struct gvm_home *h, const struct gvm_co_msg *msg, u64 now_ns,
 	if (!gvm_home_member(h, msg->from) ||
 	    gvm_members(h)[msg->from] != msg->epoch)
 		return -ESTALE;
+	gvm_dir_touch(h, msg->page);
 	switch (msg->type) {
 	case GVM_CO_GET_SHARED:
 	case GVM_CO_GET_EXCLUSIVE:
@@ -220,7 +221,7 @@ int gvm_home_recv(struct gvm_home *h, const struct gvm_co_msg *msg, u64 now_ns,
 
 void gvm_home_found(struct gvm_home *h, u64 page)
 {
-	gvm_dir_set_written(gvm_dir(h, page), true);
+	gvm_dir_set_written(gvm_dir_touch(h, page), true);
 }
 
 int gvm_home_page(const struct gvm_home *h, u64 page,
@@ -231,6 +232,11 @@ int gvm_home_page(const struct gvm_home *h, u64 page,
 	if (page < h->cfg.page0 || page - h->cfg.page0 >= h->cfg.pages)
 		return -EINVAL;
 	d = gvm_dir(h, page);
+	if (h->claimer && gvm_dir_untouched(d)) {
+		*ret = (struct gvm_home_page){ .seq = 1, .zero = true,
+			.owner = (u16)(h->claimer - 1) };
+		return 0;
+	}
 	*ret = (struct gvm_home_page){
 		.seq = gvm_dir_seq(d), .owner = gvm_dir_owner(d),
 		.lost = gvm_dir_kind(d) == GVM_DIR_LOST,

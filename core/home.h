@@ -76,6 +76,15 @@ u64 gvm_home_deadline(const struct gvm_home *h);
 int gvm_home_join(struct gvm_home *h, u32 node, u32 *epoch);
 
 /*
+ * Give the node every page of this home, exclusive and zero, as if it had asked
+ * for each (seq 1): so that the first user of fresh memory, a guest that boots,
+ * needs no round trip for each first touch.  Costs nothing: an entry that
+ * was never touched then means "the claimer's".  -EBUSY: not fresh, some page was
+ * asked for or found; the same node may repeat its claim.  -EINVAL: no member.
+ */
+int gvm_home_claim(struct gvm_home *h, u32 node);
+
+/*
  * The node is dead, or has been fenced: it can no longer read or write pages,
  * or answer.  Pages that it alone had are lost.  A node that leaves of its own
  * will evicts everything first and loses nothing.

@@ -157,6 +157,11 @@ int gvm_on_recall(struct gvm_node_call *c)
 	i = find(c->n, c->page, m->seq);
 	if (i != GVM_NONE16)
 		return answer_again(c, i);
+	if (gvm_claimed(c->n, c->page)) {
+		if (gvm_node_unclaim(c))
+			return -EAGAIN;
+		rec = gvm_rec_find(c->n, c->page);
+	}
 	if (!rec || rec->state != GVM_SHARE_MODIFIED || m->seq <= rec->seq) {
 		i = find_put(c->n, c->page);
 		if (i != GVM_NONE16)

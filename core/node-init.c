@@ -25,6 +25,11 @@ static size_t align8(size_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
+static size_t claim_bytes(const struct gvm_node_config *c)
+{
+	return (c->claim_pages + 63) / 64 * 8;
+}
+
 /* Offsets of the tables; returns the end. */
 static size_t lay_out(struct gvm_node *n, const struct gvm_node_config *c)
 {
@@ -41,7 +46,8 @@ static size_t lay_out(struct gvm_node *n, const struct gvm_node_config *c)
 	n->relay_at = at;
 	at += c->relays_max * sizeof(struct gvm_node_relay);
 	n->chain_at = at;
-	return align8(at + n->chains * sizeof(u16));
+	n->claim_at = align8(at + n->chains * sizeof(u16));
+	return n->claim_at + claim_bytes(c);
 }
 
 size_t gvm_node_size(const struct gvm_node_config *config)
@@ -57,7 +63,7 @@ size_t gvm_node_size(const struct gvm_node_config *config)
 		      config->wants_max * sizeof(struct gvm_node_want) +
 		      config->buffers_max * sizeof(struct gvm_node_give) +
 		      config->relays_max * sizeof(struct gvm_node_relay) +
-		      chains * sizeof(u16));
+		      chains * sizeof(u16)) + claim_bytes(config);
 }
 
 struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config)
@@ -94,6 +100,7 @@ struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config)
 	for (u32 i = 0; i < config->relays_max; i++)
 		*gvm_relay(n, i) = (struct gvm_node_relay){ 0 };
 	memset((u8 *)n + n->chain_at, 0xff, n->chains * sizeof(u16));
+	memset(gvm_claims(n), 0, claim_bytes(config));
 	return n;
 }
 

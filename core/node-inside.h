@@ -126,6 +126,7 @@ struct gvm_node {
 	size_t	give_at;
 	size_t	chain_at;
 	size_t	relay_at;
+	size_t	claim_at;	/* a bit for each page that is claimed */
 };
 
 /* One call, and the page it is about. */
@@ -182,6 +183,11 @@ static inline void gvm_node_due(struct gvm_node *n, u64 at_ns)
 		n->deadline_ns = at_ns;
 }
 
+static inline u64 *gvm_claims(const struct gvm_node *n)
+{
+	return (u64 *)((u8 *)(size_t)n + n->claim_at);
+}
+
 /* node-table.c */
 struct gvm_node_rec *gvm_rec_find(const struct gvm_node *n, u64 page);
 struct gvm_node_rec *gvm_rec_get(struct gvm_node *n, u64 page);
@@ -193,7 +199,11 @@ u16 gvm_give_take(struct gvm_node *n);
 void gvm_give_put_back(struct gvm_node *n, u16 i);
 void gvm_hot_count(struct gvm_node *n, u64 page, bool give);
 
+bool gvm_claimed(const struct gvm_node *n, u64 page);
+
 /* node.c */
+/* A claimed page gets its record, and is mapped.  -EAGAIN: no record. */
+int gvm_node_unclaim(struct gvm_node_call *c);
 struct gvm_co_effect *gvm_emit(struct gvm_node_call *c, enum gvm_co_do what);
 struct gvm_co_msg *gvm_emit_send(struct gvm_node_call *c, u16 type, u16 to,
 				 u64 seq, u64 txn);

@@ -71,6 +71,18 @@ void gvm_rec_tidy(struct gvm_node *n, u64 page)
 	remove_at(n, (u32)(rec - gvm_recs(n)));
 }
 
+bool gvm_claimed(const struct gvm_node *n, u64 page)
+{
+	return page < n->cfg.claim_pages &&
+		gvm_claims(n)[page / 64] >> page % 64 & 1;
+}
+
+void gvm_node_claim(struct gvm_node *n, u64 page, u64 pages)
+{
+	for (u64 i = page; i < page + pages && i < n->cfg.claim_pages; i++)
+		gvm_claims(n)[i / 64] |= 1ull << i % 64;
+}
+
 u16 gvm_want_take(struct gvm_node *n, u64 page)
 {
 	u16 i = n->want_free;

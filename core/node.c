@@ -320,14 +320,35 @@ static struct gvm_node_call begin(struct gvm_node *n, u64 page, u64 now_ns,
 	};
 }
 
+int gvm_node_unclaim(struct gvm_node_call *c)
+{
+	struct gvm_node_rec *rec = gvm_rec_get(c->n, c->page);
+	struct gvm_co_effect *e;
+
+	if (!rec)
+		return -EAGAIN;
+	gvm_claims(c->n)[c->page / 64] &= ~(1ull << c->page % 64);
+	rec->state = GVM_SHARE_MODIFIED;
+	rec->seq = 1;
+	became(c, rec, GVM_SHARE_INVALID);
+	e = gvm_emit(c, GVM_DO_INSTALL);
+	e->bytes = GVM_BYTES_ZERO;
+	e->writable = true;
+	pins_ready(c);
+	return 0;
+}
+
 static int fault(struct gvm_node_call *c, enum gvm_want want, bool waited)
 {
 	struct gvm_node *n = c->n;
-	struct gvm_node_rec *rec = gvm_rec_get(n, c->page);
+	struct gvm_node_rec *rec;
 	enum gvm_share_event event = want == GVM_WANT_SHARED ?
 		GVM_SHEV_READ : GVM_SHEV_WRITE;
 	bool starts;
 
+	if (gvm_claimed(n, c->page))
+		return gvm_node_unclaim(c);
+	rec = gvm_rec_get(n, c->page);
 	if (!rec)
 		return -EAGAIN;
 	starts = rec->state == GVM_SHARE_INVALID ||
@@ -364,7 +385,7 @@ int gvm_node_prefetch(struct gvm_node *n, u64 page, u64 now_ns,
 {
 	struct gvm_node_call c = begin(n, page, now_ns, out);
 
-	if (gvm_rec_find(n, page))
+	if (gvm_rec_find(n, page) || gvm_claimed(n, page))
 		return 0;
 	return fault(&c, GVM_WANT_SHARED, false);
 }

@@ -29,6 +29,7 @@ struct gvm_node_config {
 	u32	relays_max;	/* invalidations relayed at a time */
 	u64	retry_ns;	/* ask again after so long without an answer */
 	u64	hold_ns;	/* a page stays at least so long; GVM_HOLD_AUTO */
+	u64	claim_pages;	/* of the region, if pages may be claimed; else 0 */
 };
 
 enum gvm_want {
@@ -64,6 +65,12 @@ size_t gvm_node_size(const struct gvm_node_config *config);
  * configuration is out of bounds.
  */
 struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config);
+
+/*
+ * Home has given us these pages by gvm_home_claim(): ours, exclusive and zero,
+ * without a record until they are touched or recalled.  Below claim_pages.
+ */
+void gvm_node_claim(struct gvm_node *n, u64 page, u64 pages);
 
 /*
  * A thread waits for a page.  0; or -EAGAIN: no room now.  A fault that the

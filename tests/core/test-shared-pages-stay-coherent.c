@@ -228,7 +228,7 @@ static void join(u32 id)
 	struct gvm_node_config c = {
 		.pages_max = 8, .wants_max = 3,
 		.buffers_max = BUFFERS, .relays_max = 2, .retry_ns = RETRY,
-		.hold_ns = 30,
+		.hold_ns = 30, .claim_pages = PAGES,
 	};
 	u32 epoch = 0;
 
@@ -383,6 +383,10 @@ static void run(u64 s, u32 steps, bool deaths)
 	memset(may_be_lost, 0, sizeof(may_be_lost));
 	for (u32 id = 0; id < nodes_nr; id++)
 		join(id);
+	if (s % 5 < 2) {
+		CHECK(!gvm_home_claim(home, 0));
+		gvm_node_claim(nodes[0].core, 0, PAGES);
+	}
 	for (u32 i = 0; i < steps; i++) {
 		step(false);
 		if (deaths && chance(4000) == 0) {
