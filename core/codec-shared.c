@@ -82,7 +82,8 @@ static int check_join(const void *payload, const char **ret_why)
 		return gvm_codec_refuse(ret_why, "impossible size or slices of a region");
 	if (gvm_le16(join.node) >= GVM_NODES_MAX)
 		return gvm_codec_refuse(ret_why, "node id out of range");
-	if (flags & ~(u32)(GVM_JOIN_CREATE | GVM_JOIN_REJOIN))
+	if (flags & ~(u32)(GVM_JOIN_CREATE | GVM_JOIN_REJOIN |
+			 GVM_JOIN_CLAIM))
 		return gvm_codec_refuse(ret_why, "unknown JOIN flag");
 	if (join.reserved)
 		return gvm_codec_refuse(ret_why, "reserved field is not zero");
@@ -91,6 +92,16 @@ static int check_join(const void *payload, const char **ret_why)
 	if (!gvm_codec_text_ok(join.address, sizeof(join.address), true) ||
 	    !join.address[0])
 		return gvm_codec_refuse(ret_why, "address is not a line of text");
+	return 0;
+}
+
+static int check_joined(const void *payload, const char **ret_why)
+{
+	struct gvm_joined joined;
+
+	memcpy(&joined, payload, sizeof(joined));
+	if (gvm_le32(joined.claimed) > 1 || joined.reserved)
+		return gvm_codec_refuse(ret_why, "reserved field is not zero");
 	return 0;
 }
 
@@ -275,6 +286,8 @@ int gvm_codec_check_shared(const struct gvm_head *head, const void *payload,
 	switch (head->type) {
 	case GVM_MSG_JOIN:
 		return check_join(payload, ret_why);
+	case GVM_MSG_JOINED:
+		return check_joined(payload, ret_why);
 	case GVM_MSG_PEER:
 		return check_peer(payload, ret_why);
 	case GVM_MSG_PEER_IS:

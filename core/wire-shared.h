@@ -81,9 +81,13 @@ struct gvm_coherence {
  * connection of it is cut.  REJOIN: FENCED if it is not.  An id that another
  * identity has is refused (MEMBER) until that one's lease has run out.  BUSY:
  * what a dead node of that id had is still being cleaned up.
+ *
+ * CLAIM: if nobody has touched a page of this server's yet, all of them are this
+ * node's own from now on ("Fresh memory" in PROTOCOL.md); JOINED says whether.
  */
 #define GVM_JOIN_CREATE		0x1
 #define GVM_JOIN_REJOIN		0x2
+#define GVM_JOIN_CLAIM		0x4
 
 struct gvm_join {
 	char	name[GVM_SHARED_NAME_MAX];
@@ -108,6 +112,8 @@ struct gvm_joined {
 	__le64	slice_bytes;
 	__le32	lease_ms;	/* dead when not heard for so long */
 	__le32	members;
+	__le32	claimed;	/* 0, or 1: this server's pages are yours */
+	__le32	reserved;	/* zero */
 };
 
 struct gvm_peer {
@@ -225,7 +231,7 @@ static_assert(offsetof(struct gvm_coherence, from) == 16, "wire layout");
 static_assert(offsetof(struct gvm_coherence, tag) == 30, "wire layout");
 static_assert(sizeof(struct gvm_join) == 192, "wire layout");
 static_assert(offsetof(struct gvm_join, server) == 88, "wire layout");
-static_assert(sizeof(struct gvm_joined) == 40, "wire layout");
+static_assert(sizeof(struct gvm_joined) == 48, "wire layout");
 static_assert(sizeof(struct gvm_peer) == 8, "wire layout");
 static_assert(sizeof(struct gvm_peer_is) == 64, "wire layout");
 static_assert(sizeof(struct gvm_peer_hello) == 24, "wire layout");

@@ -139,7 +139,7 @@ bool gvm_home_run(struct gvm_shared *r, u64 now, u32 nr)
 
 /*
  * A page that a node may write from now on must have room here when it comes
- * back.  Its frame is filled with zeros, which nobody reads.
+ * back, or when it comes, if it was claimed.  Its frame is filled with zeros, which nobody reads.
  */
 static int make_room(struct gvm_shared *r, u64 page)
 {
@@ -176,7 +176,8 @@ static int drive(const struct drive *d, const struct gvm_co_msg *msg)
 	u64 now = gvm_region_now_ns();
 	int err;
 
-	if (msg->type == GVM_CO_GET_EXCLUSIVE) {
+	/* Of a claimed page nobody has heard before it comes home. */
+	if (msg->type == GVM_CO_GET_EXCLUSIVE || d->body) {
 		err = make_room(r, msg->page);
 		if (err)
 			return err;

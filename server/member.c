@@ -254,9 +254,26 @@ static void sit_down(struct gvm_session *s, struct gvm_shared *r,
 	s->state = GVM_SESSION_MEMBER;
 }
 
+/*
+ * All pages at once, if there is room for all of them: what comes back must
+ * find some.  Called with r->lock held.
+ */
+static bool claim(struct gvm_shared *r, const struct gvm_session *s)
+{
+	if (r->claim_epoch == s->epoch)
+		return true;	/* its JOINED was lost */
+	if (gvm_frames_room(&r->service->store.frames) <
+	    gvm_slices_pages(&r->slices, r->server) ||
+	    gvm_home_claim(r->home, s->node))
+		return false;
+	r->claim_epoch = s->epoch;
+	return true;
+}
+
 /* Called with r->lock held. */
 static enum gvm_session_next answer_join(const struct gvm_request *q,
-					 const struct gvm_shared *r)
+					 struct gvm_shared *r,
+					 bool wants)
 {
 	struct gvm_joined *joined;
 
@@ -270,6 +287,7 @@ static enum gvm_session_next answer_join(const struct gvm_request *q,
 					r->slices.shift),
 		.lease_ms = gvm_le32(r->lease_ms),
 		.members = gvm_le32(r->seats_nr),
+		.claimed = gvm_le32(wants && claim(r, q->s)),
 	};
 	memcpy(joined->region, r->id, sizeof(r->id));
 	return GVM_SESSION_GO;
@@ -306,7 +324,7 @@ enum gvm_session_next gvm_on_join(const struct gvm_request *q)
 		return gvm_fail(q, refusal.code, refusal.text);
 	}
 	sit_down(q->s, r, seat, &join);
-	next = answer_join(q, r);
+	next = answer_join(q, r, gvm_le16(join.flags) & GVM_JOIN_CLAIM);
 	pthread_mutex_unlock(&r->lock);
 	/* The keeper must know of a lease that ends before it wakes. */
 	gvm_shareds_wake(x);

@@ -12,6 +12,7 @@
  * Room.  A page that a node may write must find room here when it comes back,
  * so its frame is taken when the right to write it is first asked for.  No room
  * then is an ERROR (FULL) to that node; a STORE never fails for want of room.
+ * Of a region that a node has claimed, it is taken when a page first comes home.
  *
  * The region dies with the server: who owned which page is nowhere else.  In a
  * file store its record stays GVM_REGION_GOING, so that a restart drops it.
@@ -60,6 +61,7 @@ struct gvm_shared {
 	struct gvm_home	*home;
 	struct gvm_seat *seats[GVM_NODES_MAX];
 	u32	seats_nr;
+	u32	claim_epoch;	/* membership that has claimed; 0: none */
 	bool	gone;		/* removed: nothing is good any more */
 	bool	broken;		/* the store failed: nothing can be trusted */
 	u64	messages_in;
