@@ -3,6 +3,8 @@
 #ifndef GVM_PAGER_ENGINE_H
 #define GVM_PAGER_ENGINE_H
 
+#include <stdarg.h>
+
 #include "shard.h"
 
 #define GVM_SHARDS_MAX	16u
@@ -130,6 +132,11 @@ void gvm_fatal(struct gvm *g, const char *format, ...)
 void gvm_format(char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+void gvm_format_list(char *buf, size_t size, const char *format, va_list ap);
+/* Like gvm_fatal, for who has no engine: told to its own function first. */
+void gvm_fatal_text(void (*fatal)(const char *message, void *arg), void *arg,
+		    const char *format, va_list ap) __attribute__((noreturn));
+
 /* A descriptor moved to 4096 or above, close-on-exec; closes the old one. */
 int gvm_fd_high(int fd);
 /* Is this descriptor ours?  For wrappers of close(). */
@@ -138,6 +145,12 @@ void gvm_fd_mine(int fd, bool mine);
 
 /* servers.c: "host:port,host:port"; on failure g->why says what is wrong */
 int gvm_parse_servers(struct gvm *g, const char *list);
+/* The same for anybody; to be unmapped (nr entries). */
+int gvm_parse_list(const char *list, struct gvm_server_addr **ret, u32 *ret_nr,
+		   char *why, size_t why_bytes);
+/* One; without resolve no name, and any thread may. */
+int gvm_parse_address(struct gvm_server_addr *a, const char *text,
+		      bool resolve);
 
 /* limits: share local_bytes among the shards */
 void gvm_share_limit(struct gvm *g);

@@ -35,7 +35,7 @@ static void put_number(struct out *o, u64 v, u32 base)
 		put_char(o, digits[--n]);
 }
 
-static void format_list(char *buf, size_t size, const char *f, va_list ap)
+void gvm_format_list(char *buf, size_t size, const char *f, va_list ap)
 {
 	struct out o = { buf, buf + size - 1 };
 
@@ -75,25 +75,23 @@ void gvm_format(char *buf, size_t size, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	format_list(buf, size, format, ap);
+	gvm_format_list(buf, size, format, ap);
 	va_end(ap);
 }
 
-void gvm_fatal(struct gvm *g, const char *format, ...)
+void gvm_fatal_text(void (*fatal)(const char *message, void *arg), void *arg,
+		    const char *format, va_list ap)
 {
 	/* Off the stack, which is small; who comes second waits for the end. */
 	static char text[512];
 	static u32 busy;
-	va_list ap;
 	size_t n = 0;
 
 	while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
 		gvm_sys(SYS_sched_yield);
-	va_start(ap, format);
-	format_list(text, sizeof(text) - 1, format, ap);
-	va_end(ap);
-	if (g && g->fatal)
-		g->fatal(text, g->fatal_arg);
+	gvm_format_list(text, sizeof(text) - 1, format, ap);
+	if (fatal)
+		fatal(text, arg);
 
 	while (text[n])
 		n++;
@@ -106,4 +104,13 @@ void gvm_fatal(struct gvm *g, const char *format, ...)
 	 */
 	for (;;)
 		gvm_sys(SYS_exit_group, 125);
+}
+
+void gvm_fatal(struct gvm *g, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	gvm_fatal_text(g ? g->fatal : NULL, g ? g->fatal_arg : NULL, format,
+		       ap);
 }

@@ -9,7 +9,8 @@
 #include "mem.h"
 
 /* "1.2.3.4:99", "[::1]:99" or "name:99"; the port may be left out. */
-static int parse_server(struct gvm_server_addr *a, const char *text, size_t len)
+static int parse_server(struct gvm_server_addr *a, const char *text, size_t len,
+			bool resolve)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&a->addr;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a->addr;
@@ -41,7 +42,7 @@ static int parse_server(struct gvm_server_addr *a, const char *text, size_t len)
 				return -EINVAL;
 			number = number * 10 + (unsigned int)(*p - '0');
 		}
-		if (!number || number > 65535)
+		if (number > 65535)
 			return -EINVAL;
 	}
 	if (*host == '[') {
@@ -54,6 +55,8 @@ static int parse_server(struct gvm_server_addr *a, const char *text, size_t len)
 	v4->sin_family = AF_INET;
 	a->len = sizeof(*v4);
 	if (inet_pton(AF_INET, host, &v4->sin_addr) != 1) {
+		if (!resolve)
+			return -EINVAL;
 		/* A name: the one place that enters libc's resolver. */
 		hints.ai_family = AF_INET;
 		if (getaddrinfo(host, NULL, &hints, &found))
@@ -65,39 +68,67 @@ static int parse_server(struct gvm_server_addr *a, const char *text, size_t len)
 	return 0;
 }
 
-int gvm_parse_servers(struct gvm *g, const char *list)
+static bool port_of(const struct gvm_server_addr *a)
 {
+	return a->addr.ss_family == AF_INET6 ?
+	       ((const struct sockaddr_in6 *)&a->addr)->sin6_port :
+	       ((const struct sockaddr_in *)&a->addr)->sin_port;
+}
+
+int gvm_parse_address(struct gvm_server_addr *a, const char *text, bool resolve)
+{
+	size_t len = 0;
+
+	while (text[len])
+		len++;
+	return parse_server(a, text, len, resolve);
+}
+
+int gvm_parse_list(const char *list, struct gvm_server_addr **ret, u32 *ret_nr,
+		   char *why, size_t why_bytes)
+{
+	struct gvm_server_addr *servers;
 	u32 nr = 1;
 
 	if (!list || !*list) {
-		gvm_format(g->why, sizeof(g->why), "no memory server was given");
+		gvm_format(why, why_bytes, "no memory server was given");
 		return -EINVAL;
 	}
 	for (const char *p = list; *p; p++)
 		nr += *p == ',';
 	if (nr > GVM_NODES_MAX) {
-		gvm_format(g->why, sizeof(g->why),
+		gvm_format(why, why_bytes,
 			   "%u servers are more than the limit of %u", nr,
 			   GVM_NODES_MAX);
 		return -EINVAL;
 	}
-	g->servers = gvm_mem_map(nr * sizeof(*g->servers));
-	if (!g->servers)
+	servers = gvm_mem_map(nr * sizeof(*servers));
+	if (!servers)
 		return -ENOMEM;
-	while (true) {
+	for (u32 i = 0;; i++) {
 		size_t len = 0;
 
 		while (list[len] && list[len] != ',')
 			len++;
-		if (parse_server(&g->servers[g->servers_nr], list, len)) {
-			gvm_format(g->why, sizeof(g->why),
+		if (parse_server(&servers[i], list, len, true) ||
+		    !port_of(&servers[i])) {
+			gvm_format(why, why_bytes,
 				   "`%s` is not an address of the form HOST:PORT",
-				   g->servers[g->servers_nr].text);
+				   servers[i].text);
+			gvm_mem_unmap(servers, nr * sizeof(*servers));
 			return -EINVAL;
 		}
-		g->servers_nr++;
 		if (!list[len])
-			return 0;
+			break;
 		list += len + 1;
 	}
+	*ret = servers;
+	*ret_nr = nr;
+	return 0;
+}
+
+int gvm_parse_servers(struct gvm *g, const char *list)
+{
+	return gvm_parse_list(list, &g->servers, &g->servers_nr, g->why,
+			      sizeof(g->why));
 }

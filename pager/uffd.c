@@ -22,6 +22,17 @@ struct uffdio_move {
 };
 #define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
 #endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON	(1 << 14)
+#endif
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64	mode;
+	__s64	updated;
+};
+#define UFFDIO_POISON		_IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
 #ifndef USERFAULTFD_IOC_NEW
 #define USERFAULTFD_IOC_NEW	_IO(0xAA, 0x00)
 #endif
@@ -57,10 +68,25 @@ int gvm_uffd_probe(int dev_fd, struct gvm_uffd_caps *ret_caps)
 		.protect_shmem =
 			api.features & UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
 		.move = api.features & UFFD_FEATURE_MOVE,
+		.poison = api.features & UFFD_FEATURE_POISON,
 		.by_device = dev_fd >= 0,
 		.features = api.features,
 	};
 	return 0;
+}
+
+void gvm_uffd_caps_6_1(struct gvm_uffd_caps *caps)
+{
+	/* The last one of 6.1 is WP_HUGETLBFS_SHMEM. */
+	caps->features &= 2ull * UFFD_FEATURE_WP_HUGETLBFS_SHMEM - 1;
+	caps->move = false;
+	caps->poison = false;
+}
+
+void gvm_uffd_caps_no_events(struct gvm_uffd_caps *caps)
+{
+	caps->features &= ~(u64)(UFFD_FEATURE_EVENT_UNMAP |
+				 UFFD_FEATURE_EVENT_REMAP);
 }
 
 int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps)
@@ -73,7 +99,8 @@ int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps)
 	 */
 	const u64 wanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
 		UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
-		UFFD_FEATURE_MOVE | UFFD_FEATURE_EVENT_UNMAP |
+		UFFD_FEATURE_MOVE | UFFD_FEATURE_POISON |
+		UFFD_FEATURE_EVENT_UNMAP |
 		UFFD_FEATURE_EVENT_REMAP;
 	struct uffdio_api api = {
 		.api = UFFD_API, .features = wanted & caps->features,
@@ -186,6 +213,13 @@ void gvm_uffd_wake(int uffd, u64 addr, u64 len)
 	struct uffdio_range r = { addr, len };
 
 	gvm_sys(SYS_ioctl, uffd, UFFDIO_WAKE, &r);
+}
+
+enum gvm_fill gvm_uffd_poison(int uffd, u64 addr, u64 len)
+{
+	struct uffdio_poison p = { .range = { addr, len } };
+
+	return judge(gvm_sys(SYS_ioctl, uffd, UFFDIO_POISON, &p));
 }
 
 static struct gvm_uffd_event sort(const struct uffd_msg *msg)

@@ -17,6 +17,7 @@ struct gvm_uffd_caps {
 	bool	shmem;		/* missing faults on shared memory */
 	bool	protect_shmem;	/* write-protect on shared memory */
 	bool	move;		/* UFFDIO_MOVE */
+	bool	poison;		/* UFFDIO_POISON */
 	bool	by_device;	/* opened through /dev/userfaultfd */
 	u64	features;
 };
@@ -26,6 +27,10 @@ struct gvm_uffd_caps {
  * 0, -EPERM (no permission), -ENOSYS (kernel has none), or -errno.
  */
 int gvm_uffd_probe(int dev_fd, struct gvm_uffd_caps *ret_caps);
+/* As if the kernel were Linux 6.1: what came later is taken out. */
+void gvm_uffd_caps_6_1(struct gvm_uffd_caps *caps);
+/* No events of unmapping: nobody would read them. */
+void gvm_uffd_caps_no_events(struct gvm_uffd_caps *caps);
 /* Non-blocking, close-on-exec descriptor with what we use of caps. */
 int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps);
 
@@ -63,6 +68,8 @@ enum gvm_fill gvm_uffd_move(int uffd, u64 dst, u64 src, u64 len,
 /* on: a write to a present page of the range is a fault.  off: and wake. */
 enum gvm_fill gvm_uffd_protect(int uffd, u64 addr, u64 len, bool on);
 void gvm_uffd_wake(int uffd, u64 addr, u64 len);
+/* Touching the missing range is SIGBUS from now on; wakes. */
+enum gvm_fill gvm_uffd_poison(int uffd, u64 addr, u64 len);
 
 enum gvm_uffd_what {
 	GVM_UFFD_NONE,		/* nothing to read */

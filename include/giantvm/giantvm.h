@@ -241,6 +241,177 @@ int gvm_pids(pid_t *ret_pids, int max);
 int gvm_stats_of(pid_t pid, struct gvm_stats *ret_stats);
 int gvm_set_local_of(pid_t pid, uint64_t local_bytes);
 
+/*
+ * Shared regions: memory that processes on several machines (nodes) map and
+ * use like threads of one process use theirs.  Sequentially consistent: all
+ * nodes see all writes in one order, atomic instructions work as always.
+ *
+ * A page is at one node to be written, or at any number to be read; touching
+ * it elsewhere waits until it has come.  Servers (`giantvm serve`) keep the
+ * region and know who has what; nodes talk to each other directly.
+ *
+ * A node that cannot reach a server for three quarters of its lease stops
+ * (message, status 125), because the server may take it for dead and give its
+ * pages to others.  A page whose only copy was at a node that died is lost:
+ * touching it is SIGBUS, everywhere, until the region is removed.
+ */
+struct gvm_shared;
+
+enum gvm_shared_flags {
+	GVM_SHARED_MEMFD	= 1,	/* a memfd: may be mapped more than once */
+	GVM_SHARED_EXISTING	= 2,	/* do not make the region, take it as it is */
+	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process: wait for it */
+	GVM_SHARED_LINUX_6_1	= 8,	/* use nothing that came after Linux 6.1 */
+};
+
+struct gvm_shared_config {
+	uint32_t	size;		/* sizeof(struct gvm_shared_config) */
+	uint32_t	node;		/* our id: 0..10239, one process each */
+	/*
+	 * Where the region lies: "HOST:PORT,...", the same list in the same
+	 * order at every node.  Slices of the region go round it.
+	 */
+	const char	*servers;
+	/*
+	 * Where peers reach us: "HOST:PORT" (port 0: any).  NULL: the address
+	 * that leads to the first server, any port.
+	 */
+	const char	*listen;
+	uint64_t	local_bytes;	/* resident limit, >= 1 MiB */
+	uint64_t	slice_bytes;	/* a power of two >= 2 MiB; 0: 1 GiB */
+	uint32_t	wait_ms;	/* longest wait to open, to leave; 0: 30000 */
+	uint32_t	flags;		/* GVM_SHARED_* */
+	/*
+	 * A page stays for at least so long, although others want it.  0: twice
+	 * the time that it takes to fetch one, which is right nearly always.
+	 */
+	uint32_t	hold_us;
+	uint32_t	retry_ms;	/* ask again after silence; 0: 100 */
+	/* Fingerprint of the cluster file, checked by the servers; zero: none. */
+	uint8_t		cluster[16];
+	/*
+	 * Called when a page goes away, before another node may write it, by
+	 * a program that translates code in it (QEMU).  From a thread of the
+	 * library, without thread-local storage of libc; must not touch the
+	 * region.  NULL: nothing.
+	 */
+	void		(*flush_code)(void *addr, uint64_t len, void *arg);
+	void		(*fatal)(const char *message, void *arg);	/* as above */
+	void		*arg;		/* of both */
+};
+
+/*
+ * Join a region and map it.  bytes: its size; every node says the same; 0 with
+ * GVM_SHARED_EXISTING: as it is.  A name is 1 to 47 letters, digits, '.', '_'
+ * or '-'.  Fresh regions are zero.
+ *
+ * *ret_addr: the memory, ordinary but for this: a child of fork() does not
+ * have it (MADV_DONTFORK); it cannot be locked or pinned (mlock, VFIO,
+ * registered io_uring buffers, O_DIRECT reads into it); and madvise(),
+ * mremap() and munmap() must leave it alone.  With GVM_SHARED_MEMFD *ret_addr
+ * is NULL: see gvm_shared_map().
+ *
+ * Errors: -EINVAL, -EPERM, -ENOSYS (see gvm_init), -EHOSTUNREACH, -EBUSY (the
+ * id is taken), -ENOENT (no such region), -ENOMEM, -ETIMEDOUT.  *ret_why (if
+ * not NULL) is one line for people, valid until the next call.
+ */
+int gvm_map_shared(const char *name, uint64_t bytes,
+		   const struct gvm_shared_config *config,
+		   struct gvm_shared **ret_region, void **ret_addr,
+		   const char **ret_why);
+
+/*
+ * Give everything back to the servers, leave, and unmap.  No thread may touch
+ * the memory meanwhile.  A process that ends without it looks like one that
+ * died: what it wrote last is lost.  -ETIMEDOUT: servers did not answer for
+ * wait_ms; the region is unmapped all the same.
+ */
+int gvm_unmap_shared(struct gvm_shared *region);
+
+/*
+ * The first half of that, for a process that is about to end: give everything
+ * back and leave, but leave the memory where it is.  A thread that touches it
+ * waits for ever.
+ */
+int gvm_leave_shared(struct gvm_shared *region);
+
+/* Size of the region, bytes. */
+uint64_t gvm_shared_bytes(const struct gvm_shared *region);
+
+/*
+ * With GVM_SHARED_MEMFD: map [offset, offset + len) of the region once more.
+ * addr NULL: anywhere; else exactly there, in place of what is there.  prot as
+ * of mmap().  All mappings of one process show the same.  *ret_addr: where.
+ */
+int gvm_shared_map(struct gvm_shared *region, void *addr, uint64_t len,
+		   int prot, uint64_t offset, void **ret_addr);
+/*
+ * To be called before munmap() of such a mapping, or of a part of it, and
+ * before another one takes its place.  Parts that are not mapped are skipped.
+ */
+int gvm_shared_forget(struct gvm_shared *region, void *addr, uint64_t len);
+
+enum gvm_shared_miss {
+	GVM_MISS_READ,			/* page not here, to be read */
+	GVM_MISS_WRITE,			/* page not here, to be written */
+	GVM_MISS_UPGRADE,		/* here to be read, to be written */
+	GVM_MISS_NR
+};
+
+#define GVM_SHARED_HOT	16u
+
+struct gvm_shared_hot {
+	uint64_t	page;		/* offset in the region / 4096 */
+	uint32_t	gives;		/* lately, to other nodes */
+	uint32_t	gets;
+};
+
+#define GVM_SHARED_STATS_VERSION	1
+
+/* Counters only grow; gauges are marked. */
+struct gvm_shared_stats {
+	uint32_t	version;
+	uint32_t	pid;
+	char		name[48];	/* of the region */
+	char		servers[128];	/* cut to fit */
+	uint32_t	node;
+	uint32_t	reserved;
+	uint64_t	start_ns;	/* CLOCK_MONOTONIC */
+	uint64_t	bytes;		/* of the region */
+	uint64_t	local_bytes;	/* gauge: limit */
+	uint64_t	resident_pages;	/* gauge */
+	uint64_t	wants;		/* gauge: pages being waited for */
+	uint64_t	peers;		/* gauge: connections */
+	uint64_t	faults;		/* userfaultfd messages */
+	uint64_t	misses[GVM_MISS_NR];
+	uint64_t	installed;	/* pages that came */
+	uint64_t	given;		/* pages given to other nodes */
+	uint64_t	served;		/* reads of others answered from here */
+	uint64_t	invalidated;	/* copies dropped for a writer */
+	uint64_t	relayed;	/* invalidations passed on */
+	uint64_t	evicted_dirty;
+	uint64_t	evicted_clean;
+	uint64_t	stale;		/* grants overtaken, asked for again */
+	uint64_t	retries;	/* messages sent again */
+	uint64_t	held;		/* demands that waited for the hold */
+	uint64_t	parked;		/* faults that waited for room */
+	uint64_t	lost;		/* pages whose only copy is gone */
+	uint64_t	sent;		/* messages */
+	uint64_t	received;
+	uint64_t	pages_sent;	/* of them with a page */
+	uint64_t	refused;	/* messages that made no sense */
+	uint64_t	reconnects;
+	uint64_t	cpu_ns;		/* of the library's thread */
+	struct gvm_stats_hist	latency[GVM_MISS_NR];	/* fault to mapped */
+	uint32_t	hot_nr;		/* gauge */
+	uint32_t	reserved2;
+	struct gvm_shared_hot	hot[GVM_SHARED_HOT];	/* most moved first */
+};
+
+/* Statistics of this process's region. */
+int gvm_shared_stats(const struct gvm_shared *region,
+		     struct gvm_shared_stats *ret_stats);
+
 #ifdef __cplusplus
 }
 #endif

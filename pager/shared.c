@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of a shared region's thread: faults, messages, commands, time; then
+ * wait for whatever comes first.
+ */
+#define _GNU_SOURCE
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "engine.h"
+#include "shared.h"
+#include "sys.h"
+
+#define EVENTS		16
+#define TICK_NS		50000000ull
+#define PARKED_NS	200000ull	/* until parked faults are retried */
+#define MS		1000000ull
+
+void gvm_shared_fatal(struct gvm_shared *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	gvm_fatal_text(r->fatal, r->arg, format, ap);
+}
+
+void gvm_shared_watch(struct gvm_shared *r, int op, int fd, u64 data, bool out)
+{
+	struct epoll_event ev = {
+		.events = EPOLLIN | (out ? EPOLLOUT : 0), .data.u64 = data,
+	};
+
+	gvm_sys(SYS_epoll_ctl, r->epfd, op, fd, &ev);
+}
+
+void gvm_shared_started(struct gvm_shared *r, int result)
+{
+	if (r->started)
+		return;
+	__atomic_store_n(&r->started, result, __ATOMIC_RELEASE);
+	gvm_futex_wake((u32 *)&r->started);
+}
+
+static void tick(struct gvm_shared *r)
+{
+	r->tick_ns = r->now_ns;
+	gvm_homes_tick(r);
+	gvm_peers_tick(r);
+	gvm_shared_monitor_tick(r);
+}
+
+/* What the core does by itself as time goes by.  When it wants to be asked. */
+static u64 core_tick(struct gvm_shared *r)
+{
+	u64 first = ~0ull;
+
+	for (u32 i = 0; i < r->homes_nr; i++) {
+		struct gvm_home_link *h = &r->homes[i];
+		u64 at;
+
+		if (!h->node)
+			continue;
+		/* What it did may make the next thing due at once. */
+		while ((at = gvm_node_deadline(h->node)) <= r->now_ns) {
+			gvm_node_tick(h->node, r->now_ns, &r->out);
+			if (!r->out.nr)
+				break;
+			gvm_shared_carry(r, h);
+		}
+		at = gvm_node_deadline(h->node);
+		if (at < first)
+			first = at;
+	}
+	return first;
+}
+
+/* Leaving: evict all, then say goodbye.  True: done. */
+static bool leave(struct gvm_shared *r)
+{
+	const bool late = r->now_ns - r->leave_ns > r->wait_ms * MS;
+
+	if (!late && !(gvm_shared_sweep(r) && gvm_homes_leave(r)))
+		return false;
+	r->stop = 1;
+	gvm_shared_command_end(r->leave, late ? -ETIMEDOUT : 0);
+	return true;
+}
+
+static long wait_for(struct gvm_shared *r, struct epoll_event *events, u64 ns)
+{
+	const struct timespec ts = {
+		(time_t)(ns / 1000000000ull), (long)(ns % 1000000000ull),
+	};
+
+	return gvm_sys(SYS_epoll_pwait2, r->epfd, events, EVENTS, &ts, 0, 8);
+}
+
+static void dispatch(struct gvm_shared *r, const struct epoll_event *e)
+{
+	const u32 index = (u32)e->data.u64;
+	u64 count;
+
+	switch (e->data.u64 & ~0xffffffffull) {
+	case GVM_DATA_UFFD:
+		/* Who leaves takes no more pages. */
+		if (r->leave)
+			gvm_sys(SYS_epoll_ctl, r->epfd, EPOLL_CTL_DEL, r->uffd,
+				0);
+		else
+			gvm_shared_faults(r);
+		break;
+	case GVM_DATA_WAKE:
+		gvm_sys(SYS_read, r->wakefd, &count, sizeof(count));
+		break;
+	case GVM_DATA_LISTEN:
+		gvm_peer_accept(r);
+		break;
+	case GVM_DATA_HOME:
+		gvm_home_link_event(r, index, e->events);
+		break;
+	case GVM_DATA_PEER:
+		gvm_peer_event(r, index, e->events);
+		break;
+	}
+}
+
+/*
+ * Waking an idle CPU can cost more than the rest of a miss, so the thread
+ * stays awake for a moment after it did something; the yield lets whoever it
+ * waits for run on this CPU.
+ */
+static void turn(struct gvm_shared *r, u64 deadline)
+{
+	struct epoll_event events[EVENTS];
+	u64 ns = TICK_NS;
+	long n;
+
+	if (deadline < r->now_ns + ns)
+		ns = deadline > r->now_ns ? deadline - r->now_ns : 0;
+	if (r->parked_nr && ns > PARKED_NS)
+		ns = PARKED_NS;
+	if (r->now_ns < r->awake_ns) {
+		gvm_sys(SYS_sched_yield);
+		ns = 0;
+	}
+	n = wait_for(r, events, ns);
+	r->now_ns = gvm_now_ns();
+	for (long i = 0; i < n; i++)
+		dispatch(r, &events[i]);
+}
+
+void gvm_shared_run(void *region)
+{
+	struct gvm_shared *r = region;
+	u64 deadline, net;
+
+	/* Holds are short: the kernel must not round our sleeps up. */
+	gvm_sys(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0);
+	r->now_ns = gvm_now_ns();
+	r->homes[0].retry_ns = 1;
+	while (!r->stop) {
+		gvm_shared_commands_serve(r);
+		if (r->parked_nr && !r->leave)
+			gvm_shared_retry_parked(r);
+		if (r->now_ns - r->tick_ns > TICK_NS)
+			tick(r);
+		gvm_seed_tick(r);
+		deadline = core_tick(r);
+		if (r->test_net) {
+			net = gvm_test_net_tick(r);
+			deadline = net < deadline ? net : deadline;
+		}
+		if (r->leave && leave(r))
+			break;
+		turn(r, deadline);
+	}
+}
