@@ -210,6 +210,10 @@ static long advise_other(struct gvm_span *span, u64 start, u64 end, int advice)
 {
 	long err;
 
+	/* What its pages are is for the region's own thread to say. */
+	if (span && span->what == GVM_SPAN_REGION)
+		return advice == MADV_REMOVE || advice == MADV_FREE ||
+		       judge(advice) == ADVICE_REFUSE ? -EINVAL : 0;
 	if (span && span->what == GVM_SPAN_PENDING) {
 		/* Pages that go, or merge, when nobody looks any more. */
 		if (advice == MADV_FREE)

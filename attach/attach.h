@@ -27,6 +27,7 @@ struct gvm_attach {
 	bool	forking;		/* between fork.c's handlers */
 	bool	off;			/* leave everything alone, see orphan.c */
 	bool	quiet;
+	bool	regions_only;		/* private memory is left alone */
 	bool	guard;			/* see pins.c: pins must be kept off */
 	bool	filtered;		/* and the kernel helps */
 	int	pid;			/* not that of a vforked child */
@@ -130,6 +131,21 @@ void gvm_attach_refuse_entrance(int fd, const char *how);
 void gvm_attach_files_forked(void);
 struct msghdr;
 void gvm_attach_check_message(const struct msghdr *message);
+
+/* region.c: files that stand for shared regions */
+bool gvm_attach_has_regions(void);
+void gvm_attach_regions_ready(const char *(*setting)(const char *name));
+/* False: not one of those paths.  Else *ret is the result. */
+bool gvm_attach_region_open(int dir, const char *path, int flags, long *ret);
+/* Which region's file it is; -1: none. */
+int gvm_attach_region_of(int fd);
+/* Lock held.  addr 0: anywhere. */
+long gvm_attach_region_map(int index, u64 addr, u64 len, int prot, u64 off);
+long gvm_attach_region_allocate(int index, int mode, u64 off, u64 len);
+void gvm_attach_region_forget(int index, u64 start, u64 end);
+
+/* start.c: a copy that outlives the environment */
+const char *gvm_attach_keep(const char *text);
 
 /* dma.c */
 void gvm_attach_dma_forget(int fd);

@@ -28,7 +28,8 @@ static bool ours(int fd)
 	if (fd < GVM_FD_MIN)
 		return false;
 	gvm_attach_check_orphan();
-	return gvm_attach.gvm && gvm_owns_fd(fd);
+	return (gvm_attach.gvm || gvm_attach_has_regions()) &&
+	       gvm_owns_fd(fd);
 }
 
 long gvm_attach_close(int fd)
@@ -114,7 +115,8 @@ static long close_around(unsigned first, unsigned last, int flags)
 
 long gvm_attach_close_range(unsigned first, unsigned last, int flags)
 {
-	if (first > last || last < GVM_FD_MIN || !gvm_attach.gvm)
+	if (first > last || last < GVM_FD_MIN ||
+	    !(gvm_attach.gvm || gvm_attach_has_regions()))
 		return gvm_sys(SYS_close_range, first, last, flags);
 	/* Low ones first: /proc/self/fd itself would open among them. */
 	if (first < GVM_FD_MIN) {

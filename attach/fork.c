@@ -59,6 +59,7 @@ static void honour_advice(void)
 
 		at = span->end;
 		if (span->no_fork || span->what == GVM_SPAN_SHARED ||
+		    span->what == GVM_SPAN_REGION ||
 		    (attached && fork_result))
 			gvm_attach_drop(start, at);
 		else if (attached && span->wipe)

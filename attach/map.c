@@ -34,8 +34,13 @@ bool gvm_attach_drop(u64 start, u64 end)
 	bool attached = false;
 
 	span = gvm_spans_first(start, end);
-	for (; span; span = gvm_spans_next(span, end))
+	for (; span; span = gvm_spans_next(span, end)) {
 		attached |= gvm_span_attached(span);
+		if (span->what == GVM_SPAN_REGION)
+			gvm_attach_region_forget(span->file,
+				span->start > start ? span->start : start,
+				span->end < end ? span->end : end);
+	}
 	if (attached)
 		gvm_unregister(gvm_attach.gvm, (void *)start, end - start);
 	gvm_spans_cut(start, end);
@@ -163,7 +168,7 @@ static enum kind judge(u64 size, int prot, int flags)
 {
 	bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
 
-	if (flags & NEVER)
+	if (flags & NEVER || gvm_attach.regions_only)
 		return KIND_OTHER;
 	if (flags & MAP_ANONYMOUS) {
 		if (!private || (prot & PROT_EXEC))
@@ -296,6 +301,28 @@ static bool file_may_matter(const struct request *r, enum kind kind)
 	return kind == KIND_SHARED || gvm_attach_has_files();
 }
 
+/* A file that stands for a shared region is mapped. */
+static long map_region(struct request *r, int index)
+{
+	u64 mask;
+	long ret;
+
+	if ((r->flags & MAP_TYPE) == MAP_PRIVATE ||
+	    !gvm_page_aligned(r->off))
+		return -EINVAL;
+	gvm_attach_lock(&mask);
+	if (!gvm_spans_room()) {
+		ret = -ENOMEM;
+	} else {
+		if (r->fixed)
+			gvm_attach_drop(r->addr, r->addr + r->size);
+		ret = gvm_attach_region_map(index, r->fixed ? r->addr : 0,
+					    r->size, r->prot & ACCESS, r->off);
+	}
+	gvm_attach_unlock(mask);
+	return ret;
+}
+
 long gvm_attach_mmap(u64 addr, u64 len, int prot, int flags, int fd, u64 off)
 {
 	struct request r = {
@@ -319,6 +346,12 @@ long gvm_attach_mmap(u64 addr, u64 len, int prot, int flags, int fd, u64 off)
 	if (gvm_attach.off)
 		return map_now(&r);
 	gvm_attach_ready();
+	if (gvm_attach_has_regions() && !(flags & MAP_ANONYMOUS)) {
+		int index = gvm_attach_region_of(fd);
+
+		if (index >= 0)
+			return map_region(&r, index);
+	}
 	near = r.fixed && gvm_spans_near(addr, addr + r.size);
 	/* Small pieces count where they replace parts of what we know. */
 	if (r.size < gvm_attach.min_map && !near)

@@ -43,6 +43,17 @@ static bool is_attached(u64 start, u64 end)
 	return false;
 }
 
+/* A mapping of a shared region stays what it is. */
+static bool has_region(u64 start, u64 end)
+{
+	struct gvm_span *span = gvm_spans_first(start, end);
+
+	for (; span; span = gvm_spans_next(span, end))
+		if (span->what == GVM_SPAN_REGION)
+			return true;
+	return false;
+}
+
 static long map_at(u64 addr, u64 len, int prot, int flags)
 {
 	return gvm_sys(SYS_mmap, addr, len, prot,
@@ -216,6 +227,8 @@ long gvm_attach_mremap(u64 from, u64 from_len, u64 to_len, int flags, u64 to)
 	gvm_attach_lock(&mask);
 	if (!gvm_spans_room())
 		ret = -ENOMEM;
+	else if (has_region(from, end))
+		ret = -EINVAL;
 	else if (is_attached(from, end))
 		ret = remap_attached(&m);
 	else

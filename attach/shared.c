@@ -220,8 +220,10 @@ long gvm_attach_fallocate(int fd, int mode, u64 off, u64 len)
 	struct stat st;
 	long ret;
 	u64 mask;
-	int file;
+	int file = gvm_attach_region_of(fd);
 
+	if (file >= 0)
+		return gvm_attach_region_allocate(file, mode, off, len);
 	if (!gvm_attach_has_files() || !stat_fd(fd, &st))
 		return gvm_sys(SYS_fallocate, fd, mode, off, len);
 	gvm_attach_lock(&mask);

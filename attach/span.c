@@ -61,7 +61,7 @@ static bool mergeable(const struct gvm_span *a, const struct gvm_span *b)
 	if (a->end != b->start || a->what != b->what || a->prot != b->prot ||
 	    a->no_fork != b->no_fork || a->wipe != b->wipe)
 		return false;
-	if (a->what != GVM_SPAN_SHARED)
+	if (a->what != GVM_SPAN_SHARED && a->what != GVM_SPAN_REGION)
 		return true;
 	return a->file == b->file &&
 	       a->offset + (a->end - a->start) == b->offset;

@@ -17,13 +17,14 @@ enum gvm_span_what {
 	GVM_SPAN_PENDING,	/* private anonymous, the engine is not open */
 	GVM_SPAN_PRIVATE,	/* attached, anonymous */
 	GVM_SPAN_SHARED,	/* attached, MAP_SHARED of a memfd */
+	GVM_SPAN_REGION,	/* a mapping of a shared region */
 };
 
 struct gvm_span {
 	u64	start;
 	u64	end;
-	u64	offset;		/* SHARED: of start in the file */
-	u16	file;		/* SHARED: which (shared.c) */
+	u64	offset;		/* SHARED, REGION: of start in the file */
+	u16	file;		/* which (shared.c, region.c) */
 	u8	what;		/* enum gvm_span_what */
 	u8	prot;		/* PROT_* as the program set it */
 	bool	no_fork;	/* the program asked for MADV_DONTFORK */

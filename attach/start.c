@@ -91,7 +91,7 @@ static u32 choice(const char *name, const char *const *names)
 			"; set it by the options of `giantvm run`", NULL);
 }
 
-static const char *keep(const char *text)
+const char *gvm_attach_keep(const char *text)
 {
 	size_t len = strlen(text) + 1;
 	long at;
@@ -134,7 +134,7 @@ static void read_environment(void)
 	if (servers && *servers == '@')
 		c->servers = keep_file(servers + 1);
 	else
-		c->servers = servers && *servers ? keep(servers) : NULL;
+		c->servers = servers && *servers ? gvm_attach_keep(servers) : NULL;
 	c->local_bytes = number("GIANTVM_LOCAL", 0, ~0ull >> 1);
 	c->prefetch_pages = (u32)number("GIANTVM_PREFETCH", GVM_PREFETCH_PAGES,
 					GVM_PREFETCH_PAGES_MAX);
@@ -146,12 +146,14 @@ static void read_environment(void)
 				    ~0ull >> 1);
 	if (gvm_attach.min_map < GVM_PAGE_BYTES)
 		gvm_attach.min_map = GVM_PAGE_BYTES;
+	gvm_attach_regions_ready(setting);
+	gvm_attach.regions_only = gvm_attach_has_regions() && !c->local_bytes;
 	gvm_attach.quiet = quiet && *quiet && strcmp(quiet, "0") != 0;
 	gvm_attach.supervisor = (pid_t)number("GIANTVM_SUPERVISOR", 0, 1u << 30);
 	gvm_attach.name = (const char *)getauxval(AT_EXECFN);
 	if (!gvm_attach.name)
 		gvm_attach.name = "the program";
-	gvm_attach.name = keep(gvm_attach.name);
+	gvm_attach.name = gvm_attach_keep(gvm_attach.name);
 }
 
 /*

@@ -4,6 +4,7 @@
  * and language run-times do.  The same decisions as for the named functions.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "attach.h"
@@ -56,6 +57,16 @@ static bool memory_call(long nr, long a, long b, long c, long d, long e,
 static bool file_call(long nr, long a, long b, long c, long d, long *ret)
 {
 	switch (nr) {
+#ifdef SYS_open
+	case SYS_open:
+		return gvm_attach_has_regions() &&
+		       gvm_attach_region_open(AT_FDCWD, (const char *)a,
+					      (int)b, ret);
+#endif
+	case SYS_openat:
+		return gvm_attach_has_regions() &&
+		       gvm_attach_region_open((int)a, (const char *)b, (int)c,
+					      ret);
 	case SYS_fallocate:
 		*ret = gvm_attach_fallocate((int)a, (int)b, (u64)c, (u64)d);
 		return true;

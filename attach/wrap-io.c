@@ -11,6 +11,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@ enum real {
 	REAL_PREADV2,
 	REAL_SENDMSG,
 	REAL_SENDMMSG,
+	REAL_OPENAT,
 	REAL_SETUID,
 	REAL_SETREUID,
 	REAL_SETRESUID,
@@ -42,6 +45,7 @@ static const char *const names[REAL_NR] = {
 	[REAL_PREADV2]		= "preadv64v2",
 	[REAL_SENDMSG]		= "sendmsg",
 	[REAL_SENDMMSG]		= "sendmmsg",
+	[REAL_OPENAT]		= "openat64",
 	[REAL_SETUID]		= "setuid",
 	[REAL_SETREUID]		= "setreuid",
 	[REAL_SETRESUID]	= "setresuid",
@@ -189,6 +193,77 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned nr, int flags)
 		gvm_attach_check_message(&messages[i].msg_hdr);
 	f = real(REAL_SENDMMSG);
 	return f(fd, messages, nr, flags);
+}
+
+/*
+ * An allocator may open files before anything can be looked up; what it opens
+ * is there at once.
+ */
+static int open_at(int dir, const char *path, int flags, mode_t mode)
+{
+	int (*f)(int, const char *, int, ...) = functions[REAL_OPENAT];
+	long ret;
+
+	if (!(gvm_attach_has_regions() &&
+	      gvm_attach_region_open(dir, path, flags, &ret))) {
+		if (f)
+			return f(dir, path, flags, mode);
+		ret = gvm_sys(SYS_openat, dir, path, flags, mode);
+	}
+	if (ret < 0) {
+		errno = (int)-ret;
+		return -1;
+	}
+	return (int)ret;
+}
+
+/* Only what makes a file has a mode; else there is rubbish in its place. */
+#define MODE_OF(mode, flags, last) \
+	do { \
+		va_list args; \
+\
+		va_start(args, last); \
+		if ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE) \
+			(mode) = va_arg(args, mode_t); \
+		va_end(args); \
+	} while (0)
+
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	MODE_OF(mode, flags, flags);
+	return open_at(AT_FDCWD, path, flags, mode);
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	MODE_OF(mode, flags, flags);
+	return open_at(dir, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+int openat64(int dir, const char *path, int flags, ...)
+	__attribute__((alias("openat")));
+
+/* What the compiler calls under -D_FORTIFY_SOURCE. */
+int __open_2(const char *path, int flags);
+int __openat_2(int dir, const char *path, int flags);
+int __open64_2(const char *path, int flags)
+	__attribute__((alias("__open_2")));
+int __openat64_2(int dir, const char *path, int flags)
+	__attribute__((alias("__openat_2")));
+
+int __open_2(const char *path, int flags)
+{
+	return open_at(AT_FDCWD, path, flags, 0);
+}
+
+int __openat_2(int dir, const char *path, int flags)
+{
+	return open_at(dir, path, flags, 0);
 }
 
 int setuid(uid_t uid)

@@ -248,3 +248,51 @@ int mock_status_of(void (*f)(void))
 	CHECK(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
+
+/* Shared regions are not what these tests are about. */
+int gvm_map_shared(const char *name, uint64_t bytes,
+		   const struct gvm_shared_config *config,
+		   struct gvm_shared **ret_region, void **ret_addr,
+		   const char **ret_why)
+{
+	(void)name;
+	(void)bytes;
+	(void)config;
+	(void)ret_region;
+	(void)ret_addr;
+	(void)ret_why;
+	return -ENOSYS;
+}
+
+int gvm_leave_shared(struct gvm_shared *region)
+{
+	(void)region;
+	return 0;
+}
+
+int gvm_shared_map(struct gvm_shared *region, void *addr, uint64_t len,
+		   int prot, uint64_t offset, void **ret_addr)
+{
+	(void)region;
+	(void)addr;
+	(void)len;
+	(void)prot;
+	(void)offset;
+	(void)ret_addr;
+	return -ENOSYS;
+}
+
+int gvm_shared_forget(struct gvm_shared *region, void *addr, uint64_t len)
+{
+	(void)region;
+	(void)addr;
+	(void)len;
+	return 0;
+}
+
+int gvm_fd_high(int fd);
+
+int gvm_fd_high(int fd)
+{
+	return fd;
+}
