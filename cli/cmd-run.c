@@ -12,6 +12,7 @@
 #include "check.h"
 #include "command.h"
 #include "commands.h"
+#include "conf.h"
 #include "program.h"
 #include "run.h"
 #include "text.h"
@@ -21,11 +22,14 @@
 #define PREFETCH_MAX	512u
 #define SHARDS_MAX	16u
 #define WAIT_MAX	86400u		/* seconds: a day */
+#define NODE_MAX	10239u
 #define MODULE_DEVICE	"/dev/giantvm"
 
 static const char usage[] =
 "Usage: giantvm run --local SIZE [OPTION]... [--] COMMAND [ARG]...\n"
-"Run a program whose memory may be larger than what it gets here.\n"
+"       giantvm run --shared NAME:SIZE@PATH --node N --servers LIST ...\n"
+"Run a program whose memory may be larger than what it gets here, or one that\n"
+"shares memory with programs on other machines.\n"
 "\n"
 "  --local SIZE       memory to keep on this machine, such as 512M or 4G\n"
 "  --servers LIST     memory servers, HOST:PORT,HOST:PORT (port 9999), or\n"
@@ -36,6 +40,12 @@ static const char usage[] =
 "  --evict PATH       auto, move or copy (default auto)\n"
 "  --wait SECONDS     longest wait for a lost server (default 30)\n"
 "  --shards N         fault threads (default: by the CPUs)\n"
+"  --shared NAME:SIZE@PATH\n"
+"                     opening the file PATH gives the shared region NAME\n"
+"  --node N           number of this node, another one on each\n"
+"  --shared-local SIZE  memory to keep here of each region (default: all)\n"
+"  --listen HOST:PORT where other nodes reach this one\n"
+"  --cluster FILE     take servers, sizes and addresses from a cluster.conf\n"
 "  --heap ALLOCATOR   auto, jemalloc or libc (default auto)\n"
 "  --quiet            print nothing but errors\n"
 "  --help             show this help\n"
@@ -47,6 +57,9 @@ static const char *const modes[] = { "auto", "uffd", "kernel", NULL };
 static const char *const evicts[] = { "auto", "move", "copy", NULL };
 static const char *const heaps[] = { "auto", "jemalloc", "libc", NULL };
 
+static char *shared[GVM_RUN_SHARED_MAX];	/* --shared, as given */
+static int shared_nr;
+
 static const struct option options[] = {
 	{ "local", required_argument, NULL, 'l' },
 	{ "servers", required_argument, NULL, 's' },
@@ -57,6 +70,11 @@ static const struct option options[] = {
 	{ "wait", required_argument, NULL, 'w' },
 	{ "shards", required_argument, NULL, 'n' },
 	{ "heap", required_argument, NULL, 'H' },
+	{ "shared", required_argument, NULL, 'S' },
+	{ "shared-local", required_argument, NULL, 'L' },
+	{ "node", required_argument, NULL, 'N' },
+	{ "listen", required_argument, NULL, 'A' },
+	{ "cluster", required_argument, NULL, 'C' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
@@ -102,6 +120,30 @@ static bool parse_heap(struct gvm_run *run)
 	return i >= 0;
 }
 
+static bool parse_shared(int c, struct gvm_run *run)
+{
+	switch (c) {
+	case 'S':
+		if (shared_nr == GVM_RUN_SHARED_MAX) {
+			gvm_complain("run: --shared: more than %d regions",
+				     GVM_RUN_SHARED_MAX);
+			return false;
+		}
+		shared[shared_nr++] = optarg;
+		return true;
+	case 'L':
+		return gvm_size("run", "--shared-local", optarg, LOCAL_MIN,
+				&run->shared_local);
+	case 'N':
+		return parse_number("--node", NODE_MAX, 1, &run->node);
+	case 'A':
+		run->listen = optarg;
+		return true;
+	default:
+		return gvm_run_cluster(run, optarg);
+	}
+}
+
 /* One option into run; false after a complaint. */
 static bool parse_option(int c, struct gvm_run *run)
 {
@@ -128,6 +170,12 @@ static bool parse_option(int c, struct gvm_run *run)
 		return parse_number("--shards", SHARDS_MAX, 1, &run->shards);
 	case 'H':
 		return parse_heap(run);
+	case 'S':
+	case 'L':
+	case 'N':
+	case 'A':
+	case 'C':
+		return parse_shared(c, run);
 	case 'q':
 		run->quiet = true;
 		return true;
@@ -138,11 +186,11 @@ static bool parse_option(int c, struct gvm_run *run)
 
 static bool has_all(const struct gvm_run *run)
 {
-	if (!run->local_bytes)
+	if (!run->local_bytes && !shared_nr)
 		gvm_complain("run: --local SIZE is missing; see 'giantvm run --help'");
 	else if (!run->argv[0])
 		gvm_complain("run: which command? see 'giantvm run --help'");
-	return run->local_bytes && run->argv[0];
+	return (run->local_bytes || shared_nr) && run->argv[0];
 }
 
 /* Can programs be paged on this machine at all? */
@@ -183,7 +231,9 @@ static int run_command(struct gvm_run *run)
 	if (!gvm_program_check(run->argv[0], &program) ||
 	    !machine_is_fit(run))
 		return GVM_EXIT_FAIL;
-	if (!run->servers) {
+	if (!gvm_run_shared(run, shared, shared_nr))
+		return GVM_EXIT_FAIL;
+	if (!run->servers && run->local_bytes) {
 		server = gvm_embed_start(&run->servers);
 		if (server < 0)
 			return GVM_EXIT_FAIL;
@@ -207,6 +257,7 @@ int gvm_cmd_run(int argc, char **argv)
 		.min_map_bytes = -1,
 		.wait_ms = -1,
 		.shards = -1,
+		.node = -1,
 	};
 	int status = GVM_EXIT_USAGE;
 	int c;
@@ -224,6 +275,8 @@ int gvm_cmd_run(int argc, char **argv)
 	if (has_all(&run))
 		status = run_command(&run);
 out:
+	gvm_conf_free(run.cluster);
+	free(run.shared);
 	free(run.servers);
 	return status;
 }

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "conf.h"
 #include "find.h"
 #include "program.h"
 #include "run.h"
@@ -155,13 +156,36 @@ static bool set_servers(const char *servers)
 	return true;
 }
 
+static void set_shared(const struct gvm_run *run)
+{
+	char text[2 * GVM_CONF_FINGERPRINT + 1];
+
+	setenv("GIANTVM_SHARED", run->shared, 1);
+	set_number("GIANTVM_NODE", run->node);
+	set_number("GIANTVM_SHARED_LOCAL", run->shared_local ?
+		   (int64_t)run->shared_local : -1);
+	set_text("GIANTVM_LISTEN", run->listen);
+	if (!run->cluster)
+		return;
+	gvm_conf_fingerprint_print(run->cluster, text);
+	setenv("GIANTVM_CLUSTER", text, 1);
+}
+
 bool gvm_launch_prepare(const struct gvm_run *run,
 			const struct gvm_program *program)
 {
-	if (!set_preload(run, program) || !set_servers(run->servers))
+	if (!set_preload(run, program) ||
+	    (run->servers && !set_servers(run->servers)))
 		return false;
+	if (run->shared)
+		set_shared(run);
+	else
+		unsetenv("GIANTVM_SHARED");
 	set_number("GIANTVM_SUPERVISOR", getpid());
-	set_number("GIANTVM_LOCAL", (int64_t)run->local_bytes);
+	if (run->local_bytes)
+		set_number("GIANTVM_LOCAL", (int64_t)run->local_bytes);
+	else
+		unsetenv("GIANTVM_LOCAL");
 	set_number("GIANTVM_PREFETCH", run->prefetch_pages);
 	set_number("GIANTVM_MIN_MAP", run->min_map_bytes);
 	set_number("GIANTVM_WAIT_MS", run->wait_ms);

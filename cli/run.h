@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define GVM_RUN_SHARED_MAX	8
+
 enum gvm_heap {
 	GVM_HEAP_AUTO,
 	GVM_HEAP_JEMALLOC,
@@ -29,10 +31,23 @@ struct gvm_run {
 	const char	*evict;
 	enum gvm_heap	heap;
 	bool		quiet;
+	char		*shared;	/* GIANTVM_SHARED, see shared.c */
+	uint64_t	shared_local;	/* 0: all of a region */
+	int64_t		node;
+	const char	*listen;
+	struct gvm_conf	*cluster;
 	char		**argv;		/* the command */
 };
 
 struct gvm_program;
+struct gvm_conf;
+
+/*
+ * Regions as the command line names them, NAME:SIZE@PATH (NAME@PATH with a
+ * cluster file), each with its servers.  Complains and returns false.
+ */
+bool gvm_run_shared(struct gvm_run *run, char *const *words, int nr);
+bool gvm_run_cluster(struct gvm_run *run, const char *path);
 
 /*
  * Set up this process's environment for the program; called before it is
