@@ -108,6 +108,44 @@ static void each_page_has_one_home(const u16 port[3])
 		client_close(&n[i].c);
 }
 
+/* The first one has all pages at once; nobody after the first touch. */
+static void fresh_memory_is_claimed(u16 port)
+{
+	struct gvm_co_msg bring = {
+		.type = GVM_CO_RETURN, .page = 77,
+		.requester = 2, .giver = GVM_NODE_NONE,
+	};
+	struct node a, b;
+
+	node_init(&a, 1, "fresh", 4 * MIB);
+	node_init(&b, 2, "fresh", 4 * MIB);
+	a.join.flags |= gvm_le16(GVM_JOIN_CLAIM);
+	b.join.flags |= gvm_le16(GVM_JOIN_CLAIM);
+	CHECK(!node_enter(&a, port));
+	CHECK(gvm_le32(a.joined.claimed) == 1);
+	/* The answer was lost. */
+	client_close(&a.c);
+	CHECK(!node_enter(&a, port));
+	CHECK(gvm_le32(a.joined.claimed) == 1);
+	CHECK(!node_enter(&b, port));
+	CHECK(!b.joined.claimed);
+	bring.txn = node_get(&b, GVM_CO_GET_SHARED, 77, 0);
+	node_next(&a, GVM_CO_RECALL, 77);
+	bring.seq = a.msg.seq;
+	stamp(page, 77, 1);
+	node_send(&a, bring, page);
+	node_next(&a, GVM_CO_CONFIRM, 77);
+	client_close(&a.c);
+	client_close(&b.c);
+
+	/* More than there is room for is not promised. */
+	node_init(&a, 1, "large", 1 << 30);
+	a.join.flags |= gvm_le16(GVM_JOIN_CLAIM);
+	CHECK(!node_enter(&a, port));
+	CHECK(!a.joined.claimed);
+	client_close(&a.c);
+}
+
 static int tool_make(struct client *c, const char *name, u64 bytes,
 		     struct gvm_region_made *ret)
 {
@@ -245,6 +283,7 @@ int main(int argc, char **argv)
 	differing_is_refused(port[0]);
 	each_page_has_one_home(port);
 	removed_is_gone(port[1]);
+	fresh_memory_is_claimed(port[2]);
 	for (u32 i = 0; i < 3; i++)
 		CHECK(!gvm_server_stop(server[i]));
 	restart_forgets(argv[1]);
