@@ -104,6 +104,9 @@ struct gvm {
 	u64	fork_signals;		/* mask to restore */
 	struct gvm_monitor *monitor;
 	u64	monitor_bytes;
+	struct gvm_thread guard;	/* guard.c */
+	u32	guarded;
+	u32	guard_stop;		/* futex */
 	int	monitor_fd;		/* holds the lock on its file; or -1 */
 };
 
@@ -151,6 +154,15 @@ int gvm_parse_list(const char *list, struct gvm_server_addr **ret, u32 *ret_nr,
 /* One; without resolve no name, and any thread may. */
 int gvm_parse_address(struct gvm_server_addr *a, const char *text,
 		      bool resolve);
+
+/* guard.c: notices a shard that waits for itself */
+void gvm_guard_start(struct gvm *g);
+void gvm_guard_stop(struct gvm *g);
+void gvm_guard_forget(struct gvm *g);
+
+/* copy.c: a run of victims into staging; how many pages were dealt with */
+u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
+		 const struct gvm_range *range);
 
 /* limits: share local_bytes among the shards */
 void gvm_share_limit(struct gvm *g);

@@ -11,15 +11,9 @@
  *		faults.  A pinned page is refused with EBUSY and stays.
  *
  *	copy	write-protect, copy, drop, wake: for older kernels and for
- *		memory that is not plain anonymous.  A write between the copy
- *		and the drop is impossible, because the page is protected and
- *		this thread alone could lift that.  The writer sleeps; nothing
- *		but our WAKE wakes it, after which it finds the page missing.
- *		Device DMA ignores the protection: pages that a device may
- *		write must be held (gvm_hold).
+ *		memory that is not plain anonymous (copy.c).
  */
 #define _GNU_SOURCE
-#include <linux/falloc.h>
 #include <sys/mman.h>
 
 #include "crc32c.h"
@@ -37,7 +31,7 @@ bool gvm_held_overlaps(const struct gvm_shard *s, u64 start, u64 end)
 	return false;
 }
 
-static void rotate(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
+void gvm_evict_rotate(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 {
 	gvm_cache_remove(&s->cache, chunk, idx, true);
 	gvm_cache_insert(&s->cache, chunk, idx, GVM_CACHE_ROTATE);
@@ -64,8 +58,7 @@ static void stage_zero(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 	s->stats->evicted_zero++;
 }
 
-/* The page at idx now rests in the slot at head. */
-static void staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
+void gvm_evict_staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 {
 	struct gvm_staging *st = &s->staging;
 	const u32 slot = (u32)(st->head % st->ring);
@@ -125,9 +118,6 @@ static bool unshare(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 	return true;
 }
 
-static u32 copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
-		    u32 n, const struct gvm_range *range);
-
 static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 		    u32 n, const struct gvm_range *range)
 {
@@ -144,7 +134,7 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 				     gvm_page_va(chunk, first + i),
 				     (u64)(n - i) * GVM_PAGE_BYTES, &done);
 		for (done >>= GVM_PAGE_SHIFT; done; done--, tried = false)
-			staged(s, chunk, first + i++);
+			gvm_evict_staged(s, chunk, first + i++);
 		if (i == n)
 			break;
 		switch (fill) {
@@ -161,11 +151,11 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 				continue;
 			}
 			s->stats->evict_busy++;
-			rotate(s, chunk, first + i);
+			gvm_evict_rotate(s, chunk, first + i);
 			return i + 1;
 		case GVM_FILL_MISFIT:
 			/* mprotect() made the mappings differ. */
-			return i + copy_run(s, chunk, first + i, 1, range);
+			return i + gvm_copy_run(s, chunk, first + i, 1, range);
 		default:
 			gvm_fatal(s->gvm, "the %s page at 0x%llx cannot be taken away (result %u): was it dropped by a system call that giantvm did not see? stopping %s",
 				  gvm_page_state_name(chunk->state[first + i]),
@@ -175,68 +165,6 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 		}
 	}
 	return i;
-}
-
-/* Fill the slot at head with what lies at va; false: cannot be read. */
-static bool copy_to_slot(struct gvm_shard *s, u64 va)
-{
-	struct gvm_staging *st = &s->staging;
-	u8 *to = gvm_slot_memory(st, (u32)(st->head % st->ring));
-	struct iovec local = { to, GVM_PAGE_BYTES };
-	struct iovec remote = { (void *)(uintptr_t)va, GVM_PAGE_BYTES };
-	u64 done;
-
-	if (s->gvm->move)
-		return gvm_uffd_copy(s->uffd, (u64)(uintptr_t)to,
-				     (const void *)(uintptr_t)va,
-				     GVM_PAGE_BYTES, false, &done) ==
-		       GVM_FILL_OK;
-	/*
-	 * Not memcpy: the program may have taken read permission away, and
-	 * that must not become a signal in its own name.
-	 */
-	return gvm_sys(SYS_process_vm_readv, gvm_sys(SYS_getpid), &local, 1,
-		       &remote, 1, 0) == (long)GVM_PAGE_BYTES;
-}
-
-/*
- * ENOMEM: unmapped behind our back since it was protected.  Whoever did that
- * sleeps until we read the event, which then forgets these pages.
- */
-static bool drop(const struct gvm_range *range, u64 va, u64 len)
-{
-	long err;
-
-	if (range->shared)
-		return !gvm_sys(SYS_fallocate, range->fd,
-				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				range->offset + (va - range->start), len);
-	err = gvm_sys(SYS_madvise, va, len, MADV_DONTNEED);
-	return !err || err == -ENOMEM;
-}
-
-static u32 copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
-		    u32 n, const struct gvm_range *range)
-{
-	const u64 va = gvm_page_va(chunk, first);
-	u32 i;
-
-	if (gvm_uffd_protect(s->uffd, va, (u64)n * GVM_PAGE_BYTES, true) !=
-	    GVM_FILL_OK)
-		return 0;
-	for (i = 0; i < n; i++) {
-		if (!copy_to_slot(s, va + (u64)i * GVM_PAGE_BYTES)) {
-			rotate(s, chunk, first + i);
-			break;
-		}
-		staged(s, chunk, first + i);
-	}
-	if (i && !drop(range, va, (u64)i * GVM_PAGE_BYTES))
-		gvm_fatal(s->gvm, "cannot drop the page at 0x%llx; stopping %s",
-			  (unsigned long long)va, s->gvm->name);
-	/* Writers that met the protection sleep until told to look again. */
-	gvm_uffd_wake(s->uffd, va, (u64)n * GVM_PAGE_BYTES);
-	return i == n ? n : i + 1;
 }
 
 /* Take a run of victims; how many pages were dealt with. */
@@ -254,7 +182,7 @@ static u32 stage_run(struct gvm_shard *s, const struct gvm_victims *run)
 	if (s->held_nr && gvm_held_overlaps(s, va, va + (u64)n *
 					    GVM_PAGE_BYTES)) {
 		for (u32 i = 0; i < n; i++)
-			rotate(s, run->chunk, run->first + i);
+			gvm_evict_rotate(s, run->chunk, run->first + i);
 		return n;
 	}
 	if (!gvm_ranges_find(&s->gvm->ranges, va, &range)) {
@@ -266,12 +194,13 @@ static u32 stage_run(struct gvm_shard *s, const struct gvm_victims *run)
 		n = (u32)((range.end - va) >> GVM_PAGE_SHIFT);
 	if (s->gvm->move && range.fd < 0)
 		return move_run(s, run->chunk, run->first, n, &range);
-	return copy_run(s, run->chunk, run->first, n, &range);
+	return gvm_copy_run(s, run->chunk, run->first, n, &range);
 }
 
 static bool stage_some(struct gvm_shard *s)
 {
 	struct gvm_victims runs[BATCH_RUNS];
+	const u32 events = s->events_nr;
 	u32 nr, dealt = 0, batch = GVM_REQUEST_PAGES;
 
 	/* Each call of the kernel interrupts the other CPUs: few and large. */
@@ -279,7 +208,8 @@ static bool stage_some(struct gvm_shard *s)
 		batch = s->low / 4 < 64 ? 64 : (u32)s->low / 4;
 	nr = gvm_cache_victims(&s->cache, s->table.all, s->table.all_nr,
 			       SWEEP_CHUNKS, batch, runs, BATCH_RUNS);
-	for (u32 i = 0; i < nr; i++)
+	/* An unmap that was collected may have taken later victims away. */
+	for (u32 i = 0; i < nr && s->events_nr == events; i++)
 		dealt += stage_run(s, &runs[i]);
 	return dealt;
 }

@@ -298,12 +298,14 @@ void gvm_fault_collect(struct gvm_shard *s)
 		return;
 	nr = gvm_uffd_read(s->uffd, events);
 	s->events_nr += nr;
+	s->collecting = 1;
 	for (u32 i = 0; i < nr; i++) {
 		if (events[i].what != GVM_UFFD_UNMAP)
 			continue;
 		serve(s, &events[i]);
 		events[i].what = GVM_UFFD_NONE;
 	}
+	s->collecting = 0;
 }
 
 /* Serve what the kernel has to say, and what was collected before. */

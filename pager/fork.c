@@ -255,6 +255,7 @@ int gvm_fork_child(struct gvm *g)
 	int err;
 
 	forked(g);
+	gvm_guard_forget(g);
 	err = gvm_monitor_open(g);
 	for (u32 i = 0; i < g->shards_nr; i++)
 		leave_parent(g->shards[i]);

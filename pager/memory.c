@@ -125,7 +125,7 @@ void gvm_forget_pages(struct gvm_shard *s, u64 start, u64 end)
 		for (; chunk && va < next; va += GVM_PAGE_BYTES)
 			if (chunk->state[gvm_page_idx(va)] != GVM_PAGE_ZERO)
 				forget_page(s, chunk, gvm_page_idx(va));
-		if (chunk && is_blank(chunk)) {
+		if (chunk && !s->collecting && is_blank(chunk)) {
 			if (chunk->server != GVM_SERVER_NONE)
 				s->links[chunk->server].chunks--;
 			gvm_table_remove(&s->table, chunk);

@@ -143,12 +143,17 @@ static void close_all(struct gvm *g)
 	for (u32 i = 0; i < g->shards_nr; i++) {
 		struct gvm_shard *s = g->shards[i];
 
+		if (!s || !s->thread.run)
+			continue;
+		gvm_command_post(s, &stop);
+		gvm_thread_join(&s->thread);
+	}
+	gvm_guard_stop(g);
+	for (u32 i = 0; i < g->shards_nr; i++) {
+		struct gvm_shard *s = g->shards[i];
+
 		if (!s)
 			continue;
-		if (s->thread.run) {
-			gvm_command_post(s, &stop);
-			gvm_thread_join(&s->thread);
-		}
 		gvm_shard_fini(s);
 		gvm_mem_unmap(s, sizeof(*s));
 	}

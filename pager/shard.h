@@ -155,6 +155,7 @@ struct gvm_shard {
 	struct gvm_uffd_event events[GVM_EVENTS_MAX];
 	u32	events_nr;
 	u8	evicting;
+	u8	collecting;		/* chunks in use: remove none */
 	u8	making_room;		/* between the low and the high mark */
 
 	/* mailbox; others push (atomic), the thread takes all */
@@ -179,6 +180,8 @@ struct gvm_shard {
 	u32	held_nr;
 	u64	held_pages;
 	u64	zero_next;		/* end of the last run of first touches */
+	u64	copying;		/* address (others read it); 0: none */
+	u64	copies;			/* how many are done (likewise) */
 	u64	huge_scratch;		/* address of a 2 MiB area, or 0 */
 	u64	huge_hand;		/* next chunk to look at */
 	u64	now_ns;			/* of this turn of the loop */
@@ -265,6 +268,10 @@ void gvm_huge_forget(struct gvm_chunk *chunk);
 /* evict.c: keep room free, ahead of demand */
 bool gvm_evict_work(struct gvm_shard *s);
 void gvm_evict_drain(struct gvm_shard *s);
+/* The page at idx now rests in the slot at head. */
+void gvm_evict_staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx);
+/* It stays, and is looked at again later. */
+void gvm_evict_rotate(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx);
 bool gvm_held_overlaps(const struct gvm_shard *s, u64 start, u64 end);
 
 /* staging.c */
@@ -277,6 +284,7 @@ static inline u8 *gvm_slot_memory(const struct gvm_staging *st, u32 slot)
 }
 /* The slot's content is not needed; has_memory: but its page is still there. */
 void gvm_slot_free(struct gvm_staging *st, u32 slot, bool has_memory);
+void gvm_staging_unfill(struct gvm_staging *st, u64 pages);
 u64 gvm_staging_release(struct gvm_shard *s, u64 pages);
 void gvm_staging_send(struct gvm_shard *s, u64 up_to);
 void gvm_staging_written(struct gvm_shard *s, struct gvm_request *r);

@@ -93,6 +93,12 @@ static void drop_memory(struct gvm_staging *st, u64 from, u64 to)
 	}
 }
 
+/* The first pages behind head were filled and are not wanted after all. */
+void gvm_staging_unfill(struct gvm_staging *st, u64 pages)
+{
+	drop_memory(st, st->head, st->head + pages);
+}
+
 /* The oldest page leaves, if its home has the content.  False: not yet. */
 static bool release_one(struct gvm_shard *s, u64 pos)
 {
