@@ -6,6 +6,7 @@
 int gvm_cmd_bench(int argc, char **argv);
 int gvm_cmd_cluster(int argc, char **argv);
 int gvm_cmd_doctor(int argc, char **argv);
+int gvm_cmd_region(int argc, char **argv);
 int gvm_cmd_run(int argc, char **argv);
 int gvm_cmd_serve(int argc, char **argv);
 int gvm_cmd_set(int argc, char **argv);

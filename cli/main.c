@@ -18,6 +18,7 @@ static const struct gvm_command commands[] = {
 	{ "stat", "show what running programs do, or a server", gvm_cmd_stat },
 	{ "top", "watch running programs", gvm_cmd_top },
 	{ "set", "change the local limit of a running program", gvm_cmd_set },
+	{ "region", "make, show and remove shared regions", gvm_cmd_region },
 	{ "cluster", "check the file that describes a cluster", gvm_cmd_cluster },
 	{ "doctor", "check this machine and say what mends it", gvm_cmd_doctor },
 	{ "bench", "measure giantvm on this machine", gvm_cmd_bench },

@@ -10,24 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "codec.h"
-#include "query.h"
-
-/* The largest answer: an ERROR with its text. */
-#define REPLY_BYTES_MAX	sizeof(struct gvm_error)
-
-struct query {
-	int		fd;
-	int64_t		end_ms;		/* when the patience ends */
-	uint64_t	txn;
-	char		*why;
-	struct gvm_head	head;		/* of the last answer */
-	union {
-		uint8_t			bytes[REPLY_BYTES_MAX];
-		struct gvm_error	error;
-		struct gvm_server_stats	stats;
-	} reply;
-};
+#include "query-inside.h"
 
 static int64_t now_ms(void)
 {
@@ -37,13 +20,13 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int fail(struct query *q, int err, const char *why)
+static int fail(struct gvm_query *q, int err, const char *why)
 {
 	snprintf(q->why, GVM_QUERY_WHY_MAX, "%s", why);
 	return err;
 }
 
-static int await(struct query *q, short events)
+static int await(struct gvm_query *q, short events)
 {
 	struct pollfd p = { .fd = q->fd, .events = events };
 	int64_t left = q->end_ms - now_ms();
@@ -55,7 +38,7 @@ static int await(struct query *q, short events)
 		fail(q, -ETIMEDOUT, "it does not answer");
 }
 
-static int dial(struct query *q, const struct sockaddr *sa, socklen_t sa_len)
+static int dial(struct gvm_query *q, const struct sockaddr *sa, socklen_t sa_len)
 {
 	socklen_t len = sizeof(int);
 	int err = 0;
@@ -77,10 +60,10 @@ static int dial(struct query *q, const struct sockaddr *sa, socklen_t sa_len)
 }
 
 /* Requests are small enough for the socket's buffer. */
-static int send_request(struct query *q, u16 type, u32 region, u32 epoch,
-			const void *payload, u32 len)
+int gvm_query_send(struct gvm_query *q, u16 type, u32 region, u32 epoch,
+		   const void *payload, u32 len)
 {
-	uint8_t message[sizeof(struct gvm_msg) + sizeof(struct gvm_attach)];
+	uint8_t message[sizeof(struct gvm_msg) + GVM_QUERY_REQUEST_MAX];
 
 	gvm_codec_put(message, type, 0, len, region, epoch, ++q->txn);
 	if (len)
@@ -91,7 +74,7 @@ static int send_request(struct query *q, u16 type, u32 region, u32 epoch,
 	return 0;
 }
 
-static int receive(struct query *q, void *to, size_t len)
+static int receive(struct gvm_query *q, void *to, size_t len)
 {
 	size_t got = 0;
 
@@ -114,7 +97,7 @@ static int receive(struct query *q, void *to, size_t len)
 	return 0;
 }
 
-static int refused(struct query *q)
+static int refused(struct gvm_query *q)
 {
 	struct gvm_error *e = &q->reply.error;
 	int err = -EREMOTEIO;
@@ -122,6 +105,8 @@ static int refused(struct query *q)
 	/* Not an error to whoever wants the region gone. */
 	if (gvm_le32(e->code) == GVM_ERR_NO_REGION)
 		err = -ENOENT;
+	else if (gvm_le32(e->code) == GVM_ERR_EXISTS)
+		err = -EEXIST;
 	e->text[sizeof(e->text) - 1] = '\0';
 	for (char *c = e->text; *c; c++) {
 		if (*c < ' ' || *c > '~')
@@ -131,7 +116,7 @@ static int refused(struct query *q)
 }
 
 /* The answer to the last request, of this type. */
-static int await_reply(struct query *q, u16 type)
+int gvm_query_await(struct gvm_query *q, u16 type)
 {
 	const char *why = "its answer is no message of ours";
 	uint8_t header[sizeof(struct gvm_msg)];
@@ -155,20 +140,20 @@ static int await_reply(struct query *q, u16 type)
 	return 0;
 }
 
-static int greet(struct query *q)
+static int greet(struct gvm_query *q)
 {
 	struct gvm_hello hello = {
 		.magic = GVM_HELLO_MAGIC,
 		.version_min = GVM_WIRE_VERSION,
 		.version_max = GVM_WIRE_VERSION,
 	};
-	int err = send_request(q, GVM_MSG_HELLO, 0, 0, &hello, sizeof(hello));
+	int err = gvm_query_send(q, GVM_MSG_HELLO, 0, 0, &hello, sizeof(hello));
 
-	return err ? err : await_reply(q, GVM_MSG_HELLO);
+	return err ? err : gvm_query_await(q, GVM_MSG_HELLO);
 }
 
-static int open_query(struct query *q, const struct sockaddr *sa,
-		      socklen_t sa_len, unsigned timeout_ms, char *why)
+int gvm_query_open(struct gvm_query *q, const struct sockaddr *sa,
+		   socklen_t sa_len, unsigned timeout_ms, char *why)
 {
 	memset(q, 0, sizeof(*q));
 	q->why = why;
@@ -178,7 +163,7 @@ static int open_query(struct query *q, const struct sockaddr *sa,
 	return err ? err : greet(q);
 }
 
-static void close_query(struct query *q)
+void gvm_query_close(struct gvm_query *q)
 {
 	if (q->fd >= 0)
 		close(q->fd);
@@ -188,14 +173,14 @@ int gvm_query_fill(const struct sockaddr *sa, socklen_t sa_len,
 		   unsigned timeout_ms, struct gvm_server_fill *ret,
 		   char ret_why[GVM_QUERY_WHY_MAX])
 {
-	struct query q;
-	int err = open_query(&q, sa, sa_len, timeout_ms, ret_why);
+	struct gvm_query q;
+	int err = gvm_query_open(&q, sa, sa_len, timeout_ms, ret_why);
 
 	if (!err)
-		err = send_request(&q, GVM_MSG_STAT, 0, 0, NULL, 0);
+		err = gvm_query_send(&q, GVM_MSG_STAT, 0, 0, NULL, 0);
 	if (!err)
-		err = await_reply(&q, GVM_MSG_STATS);
-	close_query(&q);
+		err = gvm_query_await(&q, GVM_MSG_STATS);
+	gvm_query_close(&q);
 	if (err)
 		return err;
 	*ret = (struct gvm_server_fill){
@@ -217,21 +202,21 @@ int gvm_query_drop(const struct sockaddr *sa, socklen_t sa_len,
 {
 	struct gvm_attach attach = { .name = "giantvm run: dropping" };
 	struct gvm_detach detach = { .flags = GVM_DETACH_DROP };
-	struct query q;
-	int err = open_query(&q, sa, sa_len, timeout_ms, ret_why);
+	struct gvm_query q;
+	int err = gvm_query_open(&q, sa, sa_len, timeout_ms, ret_why);
 
 	memcpy(attach.region, region, sizeof(attach.region));
 	memcpy(attach.token, token, sizeof(attach.token));
 	if (!err)
-		err = send_request(&q, GVM_MSG_ATTACH, 0, 0, &attach,
+		err = gvm_query_send(&q, GVM_MSG_ATTACH, 0, 0, &attach,
 				   sizeof(attach));
 	if (!err)
-		err = await_reply(&q, GVM_MSG_ATTACHED);
+		err = gvm_query_await(&q, GVM_MSG_ATTACHED);
 	if (!err)
-		err = send_request(&q, GVM_MSG_DETACH, q.head.region,
+		err = gvm_query_send(&q, GVM_MSG_DETACH, q.head.region,
 				   q.head.epoch, &detach, sizeof(detach));
 	if (!err)
-		err = await_reply(&q, GVM_MSG_DETACHED);
-	close_query(&q);
+		err = gvm_query_await(&q, GVM_MSG_DETACHED);
+	gvm_query_close(&q);
 	return err == -ENOENT ? 0 : err;
 }

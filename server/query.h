@@ -6,6 +6,7 @@
 #ifndef GVM_SERVER_QUERY_H
 #define GVM_SERVER_QUERY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 

@@ -13,9 +13,9 @@
  * Bounds of one directory.  Beyond them requests are put off, and sharers
  * become a coarse vector; see core/home.h.
  */
-#define TXNS_MAX	4096u
-#define WAITS_MAX	16384u
-#define SETS_MAX	2048u
+#define TXNS_MAX	2048u
+#define WAITS_MAX	8192u
+#define SETS_MAX	1024u
 #define RETRY_NS	20000000ull	/* drive a transaction again */
 #define STORM_NS	2000000ull	/* readers of one page, before referral */
 #define REAP_MS		1
