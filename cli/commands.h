@@ -10,6 +10,7 @@ int gvm_cmd_region(int argc, char **argv);
 int gvm_cmd_run(int argc, char **argv);
 int gvm_cmd_serve(int argc, char **argv);
 int gvm_cmd_set(int argc, char **argv);
+int gvm_cmd_sim(int argc, char **argv);
 int gvm_cmd_stat(int argc, char **argv);
 int gvm_cmd_top(int argc, char **argv);
 

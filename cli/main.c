@@ -21,6 +21,7 @@ static const struct gvm_command commands[] = {
 	{ "region", "make, show and remove shared regions", gvm_cmd_region },
 	{ "cluster", "check the file that describes a cluster", gvm_cmd_cluster },
 	{ "doctor", "check this machine and say what mends it", gvm_cmd_doctor },
+	{ "sim", "run the protocol of shared regions on a simulated cluster", gvm_cmd_sim },
 	{ "bench", "measure giantvm on this machine", gvm_cmd_bench },
 };
 
