@@ -370,6 +370,9 @@ int gvm_on_return(struct gvm_home_call *c)
 		end(c, t);
 		return 0;
 	}
+	/* The owner reminds us: our RECALL to take it back was lost. */
+	if (!bytes && t->kind == GVM_TXN_FETCHING && t->owner == m->from)
+		send_recall(c, t);
 	c->h->stats.ignored++;
 	return 0;
 }
