@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test model demo bench test-kvm install clean help
+.PHONY: all check test model explore demo bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -16,6 +16,7 @@ help:
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
+	@echo 'make explore    its C code through every interleaving of small worlds (half an hour)'
 	@echo 'make test-kvm   real KVM inside an emulated machine (10 to 20 minutes)'
 	@echo 'make bench      every figure beside its floor or peer (10 to 20 minutes)'
 	@echo 'make install    install under the prefix (default /usr/local)'
@@ -31,6 +32,9 @@ test:
 
 model:
 	@tests/model/run full
+
+explore: all
+	@$(BUILD)/tests/explore/explore --long
 
 demo:
 	@tools/setup demo
