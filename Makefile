@@ -13,6 +13,7 @@ $(BUILD)/build.ninja:
 help:
 	@echo 'make            build into ./$(BUILD)'
 	@echo 'make demo       a Linux guest with four times the RAM that its host gives it'
+	@echo 'make demo-shared  one computation on several hosts that share memory'
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
@@ -40,6 +41,11 @@ demo:
 	@tools/setup demo
 	@$(MAKE) --no-print-directory all
 	@demo/run $(BUILD)
+
+demo-shared:
+	@tools/setup build
+	@$(MAKE) --no-print-directory all
+	@examples/heat/run $(BUILD)
 
 # Real KVM, in an emulated machine.
 test-kvm:

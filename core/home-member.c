@@ -74,17 +74,27 @@ static void lose(struct gvm_home_call *c, struct gvm_home_txn *t,
 	gvm_home_due(c->h, c->now);
 }
 
-static void requester_died(struct gvm_home_call *c, struct gvm_home_txn *t)
+/*
+ * left: it said goodbye and has nothing any more, so that the request was one
+ * that came late, and the grant is as good as declined.
+ */
+static void requester_gone(struct gvm_home_call *c, struct gvm_home_txn *t,
+			   bool left)
 {
 	struct gvm_dir *d = gvm_dir(c->h, t->page);
 
 	switch (t->kind) {
 	case GVM_TXN_INVALIDATING:
-		/* It may have had its grant, and written. */
-		lose(c, t, d);
+		if (!left) {
+			/* It may have had its grant, and written. */
+			lose(c, t, d);
+			return;
+		}
+		set_kind(c->h, t, GVM_TXN_IDLE);
+		gvm_home_due(c->h, c->now);
 		return;
 	case GVM_TXN_MOVING:
-		t->dead = true;
+		t->dead = !left;
 		set_kind(c->h, t, GVM_TXN_FETCHING);
 		drive_soon(c, t);
 		return;
@@ -121,8 +131,8 @@ static void owner_died(struct gvm_home_call *c, struct gvm_home_txn *t)
 	}
 }
 
-void gvm_home_dead(struct gvm_home *h, u32 node, u64 now_ns,
-		   struct gvm_co_out *out)
+static void gone(struct gvm_home *h, u32 node, bool left, u64 now_ns,
+		 struct gvm_co_out *out)
 {
 	struct gvm_home_call c = { .h = h, .now = now_ns };
 
@@ -143,9 +153,23 @@ void gvm_home_dead(struct gvm_home *h, u32 node, u64 now_ns,
 		if (t->owner == node)
 			owner_died(&c, t);
 		else if (t->requester == node)
-			requester_died(&c, t);
+			requester_gone(&c, t, left);
 		/* A slot of the dead is left out when the writer asks again. */
 	}
+}
+
+void gvm_home_dead(struct gvm_home *h, u32 node, u64 now_ns,
+		   struct gvm_co_out *out)
+{
+	gone(h, node, false, now_ns, out);
+}
+
+void gvm_home_leave(struct gvm_home *h, u32 node, u64 now_ns,
+		    struct gvm_co_out *out)
+{
+	if (gvm_home_member(h, node) && h->claimer == node + 1)
+		h->claimer = 0;
+	gone(h, node, true, now_ns, out);
 }
 
 static void sweep(struct gvm_home *h)

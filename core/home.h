@@ -86,11 +86,16 @@ int gvm_home_claim(struct gvm_home *h, u32 node);
 
 /*
  * The node is dead, or has been fenced: it can no longer read or write pages,
- * or answer.  Pages that it alone had are lost.  A node that leaves of its own
- * will evicts everything first and loses nothing.
+ * or answer.  Pages that it alone had are lost.
  */
 void gvm_home_dead(struct gvm_home *h, u32 node, u64 now_ns,
 		   struct gvm_co_out *out);
+/*
+ * The node leaves of its own will, after it has given back all it held: nothing
+ * is lost.  What it had claimed and never touched is zero, and home's again.
+ */
+void gvm_home_leave(struct gvm_home *h, u32 node, u64 now_ns,
+		    struct gvm_co_out *out);
 bool gvm_home_member(const struct gvm_home *h, u32 node);
 u32 gvm_home_epoch(const struct gvm_home *h);
 

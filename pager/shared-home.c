@@ -118,9 +118,11 @@ static void say_join(struct gvm_shared *r, struct gvm_home_link *h)
 		.flags = h->joined ? GVM_JOIN_REJOIN : GVM_JOIN_CREATE,
 	};
 
+	if (r->flags & GVM_SHARED_CLAIM)
+		join.flags |= GVM_JOIN_CLAIM;
 	/* An existing region, taken as it is. */
 	if (!h->joined && !r->create)
-		join.flags = 0;
+		join.flags &= (u16)~GVM_JOIN_CREATE;
 	memcpy(join.name, r->name, sizeof(join.name));
 	memcpy(join.region, r->region, sizeof(join.region));
 	memcpy(join.cluster, r->cluster, sizeof(join.cluster));
@@ -182,6 +184,8 @@ static int make_node(struct gvm_shared *r, struct gvm_home_link *h)
 		.hold_ns = r->hold_ns,
 	};
 
+	if (r->flags & GVM_SHARED_CLAIM)
+		c.claim_pages = r->slices.pages;
 	c.buffers_max = 2 * c.wants_max + 1;
 	c.pages_max = (u32)r->frames + c.buffers_max;
 	h->node_bytes = gvm_node_size(&c);
@@ -210,6 +214,17 @@ static void learn_region(struct gvm_shared *r, const struct gvm_joined *j)
 		.shift = shift_of(r->slice_bytes),
 		.servers = (u16)r->homes_nr,
 	};
+}
+
+/* This home has given us all of its pages. */
+static void take_claim(struct gvm_shared *r, struct gvm_home_link *h)
+{
+	const u64 slice = r->slice_bytes >> GVM_PAGE_SHIFT;
+
+	for (u64 page = 0; page < r->slices.pages; page += slice) {
+		if (gvm_home_link_of(r, page) == h)
+			gvm_node_claim(h->node, page, slice);
+	}
 }
 
 static void all_joined(struct gvm_shared *r)
@@ -246,6 +261,8 @@ static void joined(struct gvm_shared *r, struct gvm_home_link *h,
 		return;
 	}
 	h->joined = 1;
+	if (gvm_le32(j->claimed))
+		take_claim(r, h);
 	for (u32 i = 1; h == r->homes && i < r->homes_nr; i++)
 		start_connect(r, &r->homes[i]);
 	all_joined(r);

@@ -64,6 +64,8 @@ static long make_memory(struct gvm_shared *r)
 {
 	long fd;
 
+	if (r->memory)
+		return (long)r->memory;
 	if (!(r->flags & GVM_SHARED_MEMFD))
 		return gvm_sys(SYS_mmap, 0, r->bytes, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,

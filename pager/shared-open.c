@@ -54,6 +54,9 @@ static int check(struct gvm_shared *r, const char *name, u64 bytes,
 	if (c->local_bytes < GVM_LOCAL_MIN)
 		return wrong(r, -EINVAL, "a local limit of %llu bytes is too small; 1 MiB is the least",
 			     (unsigned long long)c->local_bytes);
+	if (c->memory && (c->flags & GVM_SHARED_MEMFD ||
+			  (u64)(uintptr_t)c->memory % GVM_PAGE_BYTES))
+		return wrong(r, -EINVAL, "the memory that is to become a region must be whole pages, and cannot be a memfd");
 	if (c->slice_bytes & (c->slice_bytes - 1) ||
 	    (c->slice_bytes && c->slice_bytes < GVM_CHUNK_BYTES))
 		return wrong(r, -EINVAL, "slices of %llu bytes cannot be: a power of two, at least 2 MiB",
@@ -131,7 +134,9 @@ static void take_config(struct gvm_shared *r, u64 bytes,
 	memcpy(r->cluster, c->cluster, sizeof(r->cluster));
 	r->fatal = c->fatal;
 	r->flush_code = c->flush_code;
+	r->start = c->start;
 	r->arg = c->arg;
+	r->memory = c->memory;
 }
 
 static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
@@ -163,13 +168,51 @@ static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
 	return err ? err : gvm_test_net_init(r);
 }
 
+/* In a thread of the program. */
+static void run_for_program(void *region)
+{
+	struct gvm_shared *r = region;
+
+	gvm_shared_run(r);
+	__atomic_store_n(&r->running, 0, __ATOMIC_RELEASE);
+	gvm_futex_wake(&r->running);
+}
+
+static int start_thread(struct gvm_shared *r)
+{
+	int err;
+
+	if (!r->start)
+		return gvm_thread_start(&r->thread, gvm_shared_run, r);
+	r->running = 1;
+	err = r->start(run_for_program, r, r->arg);
+	if (err)
+		r->running = 0;
+	return err;
+}
+
+static bool has_thread(const struct gvm_shared *r)
+{
+	return r->thread.run ||
+		__atomic_load_n(&r->running, __ATOMIC_ACQUIRE);
+}
+
+static void join_thread(struct gvm_shared *r)
+{
+	if (r->thread.run)
+		gvm_thread_join(&r->thread);
+	r->thread.run = NULL;
+	while (__atomic_load_n(&r->running, __ATOMIC_ACQUIRE))
+		gvm_futex_wait(&r->running, 1);
+}
+
 /* The thread joins; we wait. */
 static int join(struct gvm_shared *r)
 {
 	const u64 end = gvm_now_ns() + r->wait_ms * MS;
 	struct timespec ts = { 0, 50000000 };
 	int *word = &r->started;
-	int err = gvm_thread_start(&r->thread, gvm_shared_run, r);
+	int err = start_thread(r);
 	int started;
 
 	if (err)
@@ -187,11 +230,11 @@ static void stop_thread(struct gvm_shared *r)
 {
 	const u64 one = 1;
 
-	if (!r->thread.run)
+	if (!has_thread(r))
 		return;
 	__atomic_store_n(&r->stop, 1, __ATOMIC_RELEASE);
 	gvm_sys(SYS_write, r->wakefd, &one, sizeof(one));
-	gvm_thread_join(&r->thread);
+	join_thread(r);
 }
 
 static void close_all(struct gvm_shared *r)
@@ -291,15 +334,14 @@ int gvm_leave_shared(struct gvm_shared *r)
 	struct gvm_shared_command c = { .op = GVM_SHARED_LEAVE };
 	int err = gvm_shared_command_run(r, &c);
 
-	gvm_thread_join(&r->thread);
-	r->thread.run = NULL;
+	join_thread(r);
 	gvm_shared_monitor_close(r);
 	return err;
 }
 
 int gvm_unmap_shared(struct gvm_shared *r)
 {
-	int err = r->thread.run ? gvm_leave_shared(r) : 0;
+	int err = has_thread(r) ? gvm_leave_shared(r) : 0;
 
 	close_all(r);
 	return err;

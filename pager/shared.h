@@ -129,6 +129,7 @@ struct gvm_shared {
 	int	epfd;
 	int	wakefd;
 	int	listenfd;
+	void	*memory;	/* the program's own, or NULL */
 	int	memfd;		/* -1: private anonymous memory */
 	void	*base;		/* of that */
 	u8	stop;
@@ -136,6 +137,8 @@ struct gvm_shared {
 	u32	lost_told;
 	int	started;	/* futex (atomic): 0 not yet, 1, or -errno */
 	struct gvm_thread thread;
+	int	(*start)(void (*run)(void *), void *region, void *arg);
+	u32	running;	/* futex: the program's own thread is in run() */
 	struct gvm_shared_command *mail;	/* atomic */
 	struct gvm_shared_command *leave;	/* who waits for the end */
 	u64	leave_ns;

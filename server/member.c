@@ -81,7 +81,10 @@ void gvm_member_end(struct gvm_shared *r, struct gvm_seat *seat, u16 why)
 	}
 	r->seats[seat->node] = NULL;
 	r->seats_nr--;
-	gvm_home_dead(r->home, seat->node, now, &r->out);
+	if (why == GVM_MEMBER_LEFT)
+		gvm_home_leave(r->home, seat->node, now, &r->out);
+	else
+		gvm_home_dead(r->home, seat->node, now, &r->out);
 	tell_all(r, seat, why);
 	free(seat);
 	if (gvm_home_run(r, now, 1))

@@ -262,6 +262,11 @@ enum gvm_shared_flags {
 	GVM_SHARED_EXISTING	= 2,	/* do not make the region, take it as it is */
 	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process: wait for it */
 	GVM_SHARED_LINUX_6_1	= 8,	/* use nothing that came after Linux 6.1 */
+	/*
+	 * If nobody has touched the region yet, take all of it: first touches
+	 * of fresh memory need no server then.  For the node that fills it.
+	 */
+	GVM_SHARED_CLAIM	= 16,
 };
 
 struct gvm_shared_config {
@@ -297,7 +302,20 @@ struct gvm_shared_config {
 	 */
 	void		(*flush_code)(void *addr, uint64_t len, void *arg);
 	void		(*fatal)(const char *message, void *arg);	/* as above */
-	void		*arg;		/* of both */
+	/*
+	 * Make a thread that calls run(region) and ends when that returns; 0 or
+	 * -errno.  For a program whose flush_code needs a thread that it made
+	 * itself.  NULL: the library makes one, by a bare clone.
+	 */
+	int		(*start)(void (*run)(void *region), void *region,
+				 void *arg);
+	void		*arg;		/* of these three */
+	/*
+	 * Memory of the program that is to become the region: as large, private,
+	 * anonymous, never touched.  NULL: the library maps some.  Not with
+	 * GVM_SHARED_MEMFD.  gvm_unmap_shared() unmaps it.
+	 */
+	void		*memory;
 };
 
 /*

@@ -33,6 +33,7 @@ struct node {
 	struct gvm_node	*core;
 	u32	epoch;
 	bool	alive;
+	bool	leaving;
 	enum gvm_node_right right[PAGES];
 	u64	bytes[PAGES];
 	u64	buffer[BUFFERS];
@@ -241,6 +242,7 @@ static void join(u32 id)
 	CHECK(gvm_node_init(n->core, &c));
 	n->epoch = epoch;
 	n->alive = true;
+	n->leaving = false;
 }
 
 static void die(u32 id)
@@ -300,6 +302,23 @@ static void evict(u32 id)
 		carry_out(id, 0);
 }
 
+/* Give everything back, then say goodbye: nothing may be lost by that. */
+static void leave(u32 id)
+{
+	struct node *n = &nodes[id];
+
+	for (u64 p = 0; p < PAGES; p++) {
+		if (n->right[p] != GVM_RIGHT_NONE &&
+		    !gvm_node_evict(n->core, p, now, &out))
+			carry_out(id, 0);
+	}
+	if (gvm_node_held(n->core) || !gvm_node_idle(n->core))
+		return;
+	n->alive = false;
+	gvm_home_leave(home, id * STRIDE, now, &out);
+	carry_out_home(0);
+}
+
 static void step(bool calm)
 {
 	now++;
@@ -308,15 +327,23 @@ static void step(bool calm)
 			deliver(&post[i]);
 	}
 	for (u32 id = 0; id < nodes_nr; id++) {
-		if (!nodes[id].alive) {
+		struct node *n = &nodes[id];
+
+		if (!n->alive) {
 			if (!calm && chance(2000) == 0)
 				join(id);
 			continue;
 		}
 		gvm_node_tick(nodes[id].core, now, &out);
 		carry_out(id, 0);
+		if (n->leaving) {
+			leave(id);
+			continue;
+		}
 		if (!calm && chance(8) == 0)
 			touch(id);
+		if (!calm && chance(3000) == 0)
+			n->leaving = true;
 		if (!calm && chance(60) == 0)
 			evict(id);
 	}
