@@ -87,7 +87,9 @@ void node_next(struct node *n, u16 type, u64 page)
 	struct gvm_head head;
 	u32 crc;
 
-	CHECK(!client_receive(&n->c, &head));
+	do {
+		CHECK(!client_receive(&n->c, &head));
+	} while (head.type == GVM_MSG_MEMBER && type != GVM_MSG_MEMBER);
 	if (head.type != type)
 		fprintf(stderr, "node %u: message %u in place of %u: %s\n",
 			gvm_le16(n->join.node), head.type, type,

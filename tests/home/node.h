@@ -34,7 +34,7 @@ u64 node_txn(struct node *n);
 void node_send(struct node *n, struct gvm_co_msg msg, const void *body);
 /* A request, with HAVE or without; its txn. */
 u64 node_get(struct node *n, u16 type, u64 page, u16 flags);
-/* The next message; CHECKs its type, page (if not ~0), and CRC. */
+/* The next message, news of members aside; CHECKs its type, page (if not ~0), and CRC. */
 void node_next(struct node *n, u16 type, u64 page);
 /* As above, but an ERROR with this code. */
 void node_refused(struct node *n, u32 code);
