@@ -81,9 +81,24 @@ static void ask_first(struct gvm_node_call *c, struct gvm_node_rec *rec)
 	gvm_node_ask(c, rec);
 }
 
-static void measure(struct gvm_node *n, u64 ns)
+/*
+ * The time of a fetch, from what home answered by itself.  What another node
+ * answered has that node's hold in it, and our hold would grow with it: two
+ * writers would drive each other up to the cap.  Some of it gets in by queues
+ * at home, so that a longer time counts for little.
+ */
+static void measure(struct gvm_node *n, const struct gvm_co_msg *msg,
+		    const struct gvm_node_want *w, u64 ns)
 {
-	n->fetch_ns = n->fetch_ns ? n->fetch_ns - n->fetch_ns / 8 + ns / 8 : ns;
+	if (!msg || msg->type != GVM_CO_GRANT || msg->from != GVM_NODE_HOME ||
+	    w->need)
+		return;
+	if (!n->fetch_ns)
+		n->fetch_ns = ns;
+	else if (ns < n->fetch_ns)
+		n->fetch_ns -= (n->fetch_ns - ns) / 8;
+	else
+		n->fetch_ns += n->fetch_ns / 64;
 	if (n->cfg.hold_ns != GVM_HOLD_AUTO)
 		return;
 	n->hold_ns = 2 * n->fetch_ns;
@@ -261,7 +276,7 @@ int gvm_node_event(struct gvm_node_call *c, struct gvm_node_rec *rec,
 	if (rec->want != GVM_NONE16 && !gvm_share_wanting(next)) {
 		rec->waited = w->waited;
 		if (w->asked_once && next != GVM_SHARE_INVALID)
-			measure(n, c->now - w->first_ns);
+			measure(n, c->msg, w, c->now - w->first_ns);
 		gvm_want_free(n, rec->want);
 		rec->want = GVM_NONE16;
 	}
