@@ -182,7 +182,7 @@ int gvm_supervise(const struct gvm_run *run, pid_t server_pid)
 	gvm_remains_clear(&s.tally, run->servers);
 	gvm_run_forget(getpid());
 	/* A program that failed has said why; that nothing was paged is no news. */
-	if (!run->quiet && (s.tally.processes || !s.status))
+	if (!run->quiet && (s.tally.processes || (!s.status && !run->shared)))
 		gvm_tally_print(&s.tally, run->argv[0]);
 	return s.status;
 }
