@@ -84,9 +84,12 @@ static bool post(struct gvm_shared *r, struct gvm_home_link *h, u16 type,
 		{ head, sizeof(head) }, { payload, bytes },
 	};
 	const bool up = h->state == GVM_LINK_UP || h->state == GVM_LINK_LEAVE;
+	u32 epoch = up ? h->epoch : 0;
 
-	gvm_codec_put(head, type, 0, bytes, up ? h->handle : 0,
-		      up ? h->epoch : 0, txn);
+	/* One epoch for all homes: the first one chooses it. */
+	if (type == GVM_MSG_JOIN && h != r->homes)
+		epoch = r->homes[0].epoch;
+	gvm_codec_put(head, type, 0, bytes, up ? h->handle : 0, epoch, txn);
 	if (gvm_conn_send(&h->conn, iov, bytes ? 2 : 1)) {
 		lost(r, h, "the connection failed");
 		return false;
