@@ -43,6 +43,8 @@ void node_join(const struct cluster *c, unsigned id, uint64_t bytes,
 		.local_bytes = local_bytes,
 		.slice_bytes = SLICE,
 		.flags = getenv("TEST_MEMFD") ? GVM_SHARED_MEMFD : 0,
+		.hold_us = getenv("TEST_HOLD_US") ?
+			   (uint32_t)atoi(getenv("TEST_HOLD_US")) : 0,
 	};
 	const char *why = "";
 	void *at = NULL;
