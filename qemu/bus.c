@@ -101,6 +101,15 @@ void gvm_bus_send_all(struct gvm_bus *bus, const struct gvm_wire *msg)
 			gvm_bus_send(bus, i, msg);
 }
 
+bool gvm_bus_all_ready(struct gvm_bus *bus)
+{
+	for (u32 i = 0; i < bus->guest.nodes_nr; i++)
+		if (i != bus->guest.me &&
+		    !__atomic_load_n(&bus->peer[i].ready, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
 static void take(struct gvm_bus_peer *peer, const struct gvm_wire *msg)
 {
 	struct gvm_bus *bus = peer->bus;
@@ -115,6 +124,7 @@ static void take(struct gvm_bus_peer *peer, const struct gvm_wire *msg)
 		break;
 	case GVM_WIRE_READY:
 		__atomic_store_n(&peer->ready, true, __ATOMIC_RELEASE);
+		bus->message(bus->arg, peer->node, msg);
 		break;
 	case GVM_WIRE_BYE:
 		__atomic_store_n(&peer->left, true, __ATOMIC_RELEASE);

@@ -71,6 +71,9 @@ int gvm_bus_start(struct gvm_bus *bus);
 void gvm_bus_send(struct gvm_bus *bus, u32 to, const struct gvm_wire *msg);
 void gvm_bus_send_all(struct gvm_bus *bus, const struct gvm_wire *msg);
 
+/* Has everybody said READY?  To be asked when somebody has. */
+bool gvm_bus_all_ready(struct gvm_bus *bus);
+
 s64 gvm_bus_now_ns(void);
 
 /* Parts of bus.c that have a file of their own (meet.c). */

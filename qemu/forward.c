@@ -11,6 +11,8 @@
 #include "vcpu.h"
 
 #define ABOVE_ALL	0x2000		/* QEMU's own go up to 0x1000 */
+#define CMOS_INDEX	0x70		/* these are as old as the PC */
+#define PCI_CONFIG_ADDRESS 0xcf8
 #define APIC_WINDOW	0xfee00000ull
 #define APIC_BYTES	0x1000ull
 #define FOUR_GIB	0x100000000ull
@@ -67,6 +69,20 @@ static MemTxResult window_read(void *opaque, hwaddr addr, u64 *val,
 	return call(&msg, val);
 }
 
+/*
+ * Index registers: such a write does nothing but say what the next access to
+ * the data register means.  That access is sent after it on the same way, so
+ * nobody needs to wait for this one: half of all waiting while a guest looks
+ * for PCI devices.
+ */
+static bool is_index(u64 addr, unsigned size, bool ports)
+{
+	if (ports)
+		return (addr == PCI_CONFIG_ADDRESS && size == 4) ||
+		       addr == CMOS_INDEX;
+	return addr == IO_APIC_DEFAULT_ADDRESS;
+}
+
 static MemTxResult window_write(void *opaque, hwaddr addr, u64 val,
 				unsigned size, MemTxAttrs attrs)
 {
@@ -78,6 +94,12 @@ static MemTxResult window_write(void *opaque, hwaddr addr, u64 val,
 		.val = val,
 	};
 
+	if (current_cpu && is_index(msg.addr, size, w->ports)) {
+		msg.cpu = (u16)current_cpu->cpu_index;
+		msg.arg |= GVM_WIRE_POSTED;
+		gvm_bus_send(&gvm_bus, 0, &msg);
+		return MEMTX_OK;
+	}
 	return call(&msg, NULL);
 }
 
@@ -154,7 +176,9 @@ void gvm_forward_serve(u32 from, const struct gvm_wire *msg)
 					     &address_space_memory,
 				     msg->addr, MEMTXATTRS_UNSPECIFIED,
 				     &reply.val,
-				     msg->arg & ~GVM_WIRE_PORT_IO, write);
+				     msg->arg & GVM_WIRE_WIDTH, write);
 	current_cpu = NULL;
+	if (write && msg->arg & GVM_WIRE_POSTED)
+		return;
 	gvm_bus_send(&gvm_bus, from, &reply);
 }

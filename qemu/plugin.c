@@ -12,7 +12,7 @@
  *	stats=on		say at the end what crossed the network
  *	pretend-ns=, pretend-ppm=	tests: a host clock that is off by so much
  *
- * The environment has GIANTVM_COMMAND: what must be equal on all nodes of the
+ * and those of ram.h.  The environment has GIANTVM_COMMAND: what must be equal on all nodes of the
  * command line, as one line; absent: not compared.
  *
  * This file only puts the others together: QEMU calls the install function before any
@@ -71,6 +71,10 @@ static void take(void *arg, u32 from, const struct gvm_wire *msg)
 	case GVM_WIRE_REPLY:
 		gvm_forward_reply(msg);
 		return;
+	case GVM_WIRE_READY:
+		if (gvm_bus_all_ready(&gvm_bus))
+			gvm_ram_everywhere();
+		return;
 	case GVM_WIRE_PAUSE:
 	case GVM_WIRE_PAUSED:
 	case GVM_WIRE_RESUME:
@@ -104,8 +108,7 @@ static void news(void *arg, const char *text)
 
 static void machine_done(Notifier *notifier, void *data)
 {
-	struct gvm_ram ram;
-	const char *why;
+	const char *why = "out of memory";
 	int err;
 
 	if (current_machine->smp.max_cpus != gvm_bus.guest.vcpus_nr)
@@ -114,7 +117,7 @@ static void machine_done(Notifier *notifier, void *data)
 	if (!object_dynamic_cast(OBJECT(current_machine), TYPE_X86_MACHINE) ||
 	    !gvm_apic(first_cpu)->io_memory.ops)
 		gvm_die("this machine cannot be split over nodes; use -machine q35");
-	if (gvm_ram_start(&ram, &why))
+	if (gvm_ram_start(&why))
 		gvm_die("%s", why);
 	gvm_interrupt_start();
 	gvm_forward_start();
@@ -127,6 +130,7 @@ static void machine_done(Notifier *notifier, void *data)
 static void print_stats(Notifier *notifier, void *data)
 {
 	g_autoptr(GString) line = g_string_new(NULL);
+	g_autofree char *memory = NULL;
 
 	if (!stats)
 		return;
@@ -136,6 +140,9 @@ static void print_stats(Notifier *notifier, void *data)
 					       gvm_wire_name(i),
 					       gvm_bus.sent[i]);
 	gvm_say("node %u sent:%s", gvm_bus.guest.me, line->str);
+	memory = gvm_ram_stats();
+	if (memory)
+		gvm_say("node %u memory: %s", gvm_bus.guest.me, memory);
 }
 
 static Notifier done_notifier = { .notify = machine_done };
@@ -148,6 +155,8 @@ static int take_option(const char *option)
 
 	if (!value)
 		return -1;
+	if (gvm_ram_option(option) == 0)
+		return 0;
 	value++;
 	if (g_str_has_prefix(option, "nodes=")) {
 		nodes_text = g_strdup(value);
@@ -233,6 +242,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 	if (gvm_guard() || take_options(argc, argv))
 		return -1;
 	gvm_clock_pretend(pretend_ns, pretend_ppm);
+	gvm_ram_prepare();
 	if (meet() || gvm_threads_hook())
 		return -1;
 	gvm_life_hook();

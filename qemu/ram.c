@@ -1,30 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Guest RAM as one shared file, and translated code that follows it.
+ * Guest RAM as a shared region or as a shared file, and translated code that
+ * follows it.
+ *
+ * With a region, a page that goes away takes its translations along before
+ * anybody else may write it.  The pager calls for that in its own thread; we
+ * are linked with a pager whose thread is an ordinary one (meson.build), so
+ * that it may enter QEMU.  It takes no BQL, waits for no vCPU, and never
+ * touches guest RAM: page service must go on whatever a vCPU is waiting for.
  */
 #include "vcpu.h"
 #include "ram.h"
+#include "giantvm/giantvm.h"
 
-static struct gvm_ram ram;
+#define PROT_RAM	(PROT_READ | PROT_WRITE)
 
-int gvm_ram_start(struct gvm_ram *ret_ram, const char **ret_why)
+static struct {
+	void		*base;
+	u64		bytes;
+	ram_addr_t	at;		/* in QEMU's space of RAM addresses */
+	char		*file;
+	char		*name;		/* of the region; NULL: a file */
+	char		*servers;
+	char		*listen;
+	struct gvm_shared_config config;
+	struct gvm_shared *region;
+	u64		flushed;	/* pages */
+} ram;
+
+static void take_hex(const char *hex, u8 *to, size_t bytes)
 {
-	MachineState *machine = current_machine;
-	MemoryRegion *mr = machine->ram;
+	for (size_t i = 0; i < 2 * bytes && g_ascii_isxdigit(hex[i]); i++)
+		to[i / 2] |= (u8)(g_ascii_xdigit_value(hex[i]) <<
+				  (i % 2 ? 0 : 4));
+}
 
-	if (!mr || !memory_region_is_ram(mr)) {
-		*ret_why = "the machine has no RAM of its own";
-		return -EINVAL;
-	}
-	if (!qemu_ram_is_shared(mr->ram_block)) {
-		*ret_why = "the guest's RAM is not shared between the nodes: use -object memory-backend-file,id=ram,share=on,... and -machine memory-backend=ram";
-		return -EINVAL;
-	}
-	ram.base = memory_region_get_ram_ptr(mr);
-	ram.bytes = machine->ram_size;
-	ram.at = memory_region_get_ram_addr(mr);
-	*ret_ram = ram;
+int gvm_ram_option(const char *option)
+{
+	const char *value = strchr(option, '=');
+
+	if (!value++)
+		return -1;
+	if (g_str_has_prefix(option, "ram-file="))
+		ram.file = g_strdup(value);
+	else if (g_str_has_prefix(option, "ram="))
+		ram.name = g_strdup(value);
+	else if (g_str_has_prefix(option, "servers="))
+		ram.servers = g_strdelimit(g_strdup(value), "+", ',');
+	else if (g_str_has_prefix(option, "listen="))
+		ram.listen = g_strdup(value);
+	else if (g_str_has_prefix(option, "member="))
+		ram.config.node = (u32)g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(option, "slice="))
+		ram.config.slice_bytes = g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(option, "local="))
+		ram.config.local_bytes = g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(option, "cluster="))
+		take_hex(value, ram.config.cluster, sizeof(ram.config.cluster));
+	else
+		return -1;
 	return 0;
+}
+
+/* QEMU makes its RAM after the plugin is loaded, and so after the meeting. */
+void gvm_ram_prepare(void)
+{
+	if (ram.file && gvm_has_devices())
+		unlink(ram.file);
+}
+
+void gvm_ram_everywhere(void)
+{
+	if (ram.file && gvm_has_devices())
+		unlink(ram.file);
 }
 
 static void drop_again(CPUState *cpu, run_on_cpu_data page)
@@ -37,11 +85,17 @@ static void drop_again(CPUState *cpu, run_on_cpu_data page)
  * would escape the first drop.  The kick stops it at the entry of that very
  * translation, and the work that it finds then drops it.
  */
-void gvm_ram_flush_code(u64 page)
+static void flush_code(void *addr, uint64_t bytes, void *arg)
 {
-	ram_addr_t at = ram.at + (page << TARGET_PAGE_BITS);
+	static __thread bool known;
+	ram_addr_t at = ram.at + (ram_addr_t)((u8 *)addr - (u8 *)ram.base);
 	CPUState *cpu;
 
+	if (!known) {
+		rcu_register_thread();
+		known = true;
+	}
+	qatomic_set(&ram.flushed, ram.flushed + 1);
 	shim_drop_code(at);
 	CPU_FOREACH(cpu) {
 		if (gvm_mine(cpu) && !cpu->halted)
@@ -50,7 +104,81 @@ void gvm_ram_flush_code(u64 page)
 	}
 }
 
+static void memory_is_lost(const char *message, void *arg)
+{
+	gvm_die("%s", message);
+}
+
+static int join(const char **ret_why)
+{
+	struct gvm_shared_config *config = &ram.config;
+	void *addr;
+	int err;
+
+	config->size = sizeof(*config);
+	config->servers = ram.servers ? ram.servers : "";
+	config->listen = ram.listen;
+	config->flags = GVM_SHARED_MEMFD;
+	config->flush_code = flush_code;
+	config->fatal = memory_is_lost;
+	if (!config->local_bytes)
+		config->local_bytes = ram.bytes;
+	err = gvm_map_shared(ram.name, ram.bytes, config, &ram.region, NULL,
+			     ret_why);
+	if (err)
+		return err;
+	*ret_why = "the region cannot take the place of the guest's RAM";
+	return gvm_shared_map(ram.region, ram.base, ram.bytes, PROT_RAM, 0,
+			      &addr);
+}
+
+int gvm_ram_start(const char **ret_why)
+{
+	MachineState *machine = current_machine;
+	MemoryRegion *mr = machine->ram;
+
+	if (!mr || !memory_region_is_ram(mr)) {
+		*ret_why = "the machine has no RAM of its own";
+		return -EINVAL;
+	}
+	ram.base = memory_region_get_ram_ptr(mr);
+	ram.bytes = machine->ram_size;
+	ram.at = memory_region_get_ram_addr(mr);
+	if (ram.name)
+		return join(ret_why);
+	if (qemu_ram_is_shared(mr->ram_block))
+		return 0;
+	*ret_why = "the guest's RAM is not shared between the nodes: use giantvm run --cluster, or a memory-backend-file with share=on";
+	return -EINVAL;
+}
+
 void gvm_ram_attention(CPUState *cpu)
 {
-	tb_flush(cpu);
+	if (!ram.region)
+		tb_flush(cpu);
+}
+
+char *gvm_ram_stats(void)
+{
+	const struct gvm_stats_hist *hist;
+	struct gvm_shared_stats *s;
+	char *line = NULL;
+
+	if (!ram.region)
+		return NULL;
+	s = g_new0(struct gvm_shared_stats, 1);
+	hist = &s->latency[GVM_MISS_READ];
+	if (gvm_shared_stats(ram.region, s) == 0)
+		line = g_strdup_printf(
+			"faults %" PRIu64 " (read %" PRIu64 ", write %" PRIu64
+			", upgrade %" PRIu64 "), pages given %" PRIu64
+			", invalidated %" PRIu64 ", code flushes %" PRIu64
+			", read fault p50 %" PRIu64 " us p99 %" PRIu64 " us",
+			s->faults, s->misses[GVM_MISS_READ],
+			s->misses[GVM_MISS_WRITE], s->misses[GVM_MISS_UPGRADE],
+			s->given, s->invalidated, ram.flushed,
+			gvm_stats_percentile(hist, 500) / 1000,
+			gvm_stats_percentile(hist, 990) / 1000);
+	g_free(s);
+	return line;
 }

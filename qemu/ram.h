@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's RAM, the same on all nodes.
+ * The guest's RAM, the same on all nodes.  The one place where a way to share
+ * memory is put in; there are two:
  *
- * The one place where a way to share memory is put in.  Today it is a file that
- * all QEMU processes of one host have mapped (a memory backend with share=on):
- * it shows everything but distance.  Nobody tells then that code has changed,
- * so that translations are dropped whenever another CPU calls for attention.
+ * a shared region (pager/, server/): nodes on any hosts.  QEMU's RAM is replaced
+ * by it in place, when the machine is built and nobody has touched it.
+ *
+ * a file that all QEMU processes of one host have mapped.  Nobody tells then
+ * that code has changed, so translations are dropped whenever another node
+ * calls for attention.  It shows all but the memory, without a server.
  */
 #ifndef GVM_QEMU_RAM_H
 #define GVM_QEMU_RAM_H
@@ -13,27 +16,35 @@
 #include "shim.h"
 #include "gvm_port.h"
 
-struct gvm_ram {
-	void		*base;
-	u64		bytes;
-	ram_addr_t	at;		/* in QEMU's space of RAM addresses */
-};
+/*
+ * Options of the plugin that are about RAM; -1: no such option.
+ *
+ *	ram-file=PATH		the file, which QEMU has as its memory backend
+ *	ram=NAME		the region
+ *	servers=A:P+A:P, listen=A:P, member=N, slice=BYTES, local=BYTES, cluster=HEX
+ *				as in struct gvm_shared_config
+ */
+int gvm_ram_option(const char *option);
+
+/*
+ * Before the nodes meet: nobody has the RAM yet, and a file that an earlier
+ * guest left behind must not become it.
+ */
+void gvm_ram_prepare(void);
 
 /*
  * When the machine is built, before the guest runs.  0, or -errno and *ret_why
  * as a sentence.
  */
-int gvm_ram_start(struct gvm_ram *ret_ram, const char **ret_why);
+int gvm_ram_start(const char **ret_why);
 
-/*
- * Drop all that was translated from these pages, counted from the base, so
- * that no vCPU of this node runs it once the pages are another node's.  To be
- * called before an invalidation is acknowledged, in a thread that QEMU knows
- * (rcu_register_thread), without the BQL; never waits for a vCPU.
- */
-void gvm_ram_flush_code(u64 page);
+/* Every node has its RAM: the name of the file is not needed any more. */
+void gvm_ram_everywhere(void);
 
 /* An interrupt by which a kernel may announce changed code.  With the BQL. */
 void gvm_ram_attention(CPUState *cpu);
+
+/* A line about what moved between the nodes; NULL: nothing to say.  g_free. */
+char *gvm_ram_stats(void);
 
 #endif

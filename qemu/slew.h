@@ -4,16 +4,15 @@
  *
  * A sample is a round trip: when it left and came back by our clock, and what
  * the other clock said in between.  The true offset lies within half of the
- * round trip, so that of the last samples the quickest is believed.  The clock
- * that is read never jumps back: it is slewed, at most 500 ppm off the rate
- * that was measured, and steps only forward and only when it is far behind.
+ * round trip; a quick one is believed until a newer one is as certain, old ones
+ * becoming less certain as clocks drift.  The clock that is read never jumps
+ * back: it is slewed, at most 500 ppm off the rate that was measured, and steps
+ * only forward and only when it is far behind.
  */
 #ifndef GVM_QEMU_SLEW_H
 #define GVM_QEMU_SLEW_H
 
 #include "gvm_port.h"
-
-#define GVM_SLEW_SAMPLES	8u
 
 struct gvm_slew_sample {
 	s64	local_ns;		/* middle of the round trip */
@@ -22,7 +21,7 @@ struct gvm_slew_sample {
 };
 
 struct gvm_slew {
-	struct gvm_slew_sample last[GVM_SLEW_SAMPLES];
+	struct gvm_slew_sample best;	/* the most certain one */
 	struct gvm_slew_sample anchor;	/* an old good one: for the rate */
 	u32	samples;		/* ever taken */
 	s64	base_local_ns;		/* the line that is read */

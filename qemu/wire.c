@@ -32,7 +32,7 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_APIC]   = { "APIC", ANY, THEIRS, 2, 15 },
 	[GVM_WIRE_EOI]    = { "EOI", TO_0, THEIRS, 0, 255 },
 	[GVM_WIRE_READ]   = { "READ", TO_0, THEIRS, 1, 8 },
-	[GVM_WIRE_WRITE]  = { "WRITE", TO_0, THEIRS, 1, 8 | GVM_WIRE_PORT_IO },
+	[GVM_WIRE_WRITE]  = { "WRITE", TO_0, THEIRS, 1, 63 },
 	[GVM_WIRE_REPLY]  = { "REPLY", FROM_0, MINE, 0, ~0u },
 	[GVM_WIRE_PAUSE]  = { "PAUSE", FROM_0, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_PAUSED] = { "PAUSED", TO_0, NO_CPU, EXACTLY(0) },
@@ -111,7 +111,7 @@ const char *gvm_wire_judge(const struct gvm_guest *guest, u32 from,
 		return "with a vCPU of another node";
 	if ((msg->type == GVM_WIRE_READ && !is_width(msg->arg)) ||
 	    (msg->type == GVM_WIRE_WRITE &&
-	     !is_width(msg->arg & ~GVM_WIRE_PORT_IO)))
+	     !is_width(msg->arg & GVM_WIRE_WIDTH)))
 		return "with a bad width";
 	if (msg->type == GVM_WIRE_APIC && msg->arg != 2 && msg->arg < 13)
 		return "with a register that is not mirrored";

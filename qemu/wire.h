@@ -20,7 +20,8 @@
  *	APIC	owner, all	source	register arg (id, LDR, DFR, SVR) is val
  *	EOI	other, 0	source	of level vector arg
  *	READ	other, 0	source	arg bytes at addr; a port if val is 1
- *	WRITE	other, 0	source	arg & 15 bytes; a port if arg & 16
+ *	WRITE	other, 0	source	arg & 15 bytes; a port if arg & 16;
+ *					no REPLY is wanted if arg & 32
  *	REPLY	0, other	target	val that was read; arg is a MemTxResult
  *	PAUSE	0, other	-	stop your vCPUs ...
  *	PAUSED	other, 0	-	... they are
@@ -71,7 +72,9 @@ enum gvm_wire_ask {
 	GVM_ASK_NR
 };
 
-#define GVM_WIRE_PORT_IO	16u	/* in arg of WRITE */
+#define GVM_WIRE_WIDTH		15u	/* in arg of WRITE */
+#define GVM_WIRE_PORT_IO	16u
+#define GVM_WIRE_POSTED		32u
 
 struct gvm_wire {
 	u16	type;
