@@ -13,6 +13,7 @@
 #include "command.h"
 #include "commands.h"
 #include "conf.h"
+#include "guest.h"
 #include "program.h"
 #include "run.h"
 #include "text.h"
@@ -49,6 +50,8 @@ static const char usage[] =
 "  --heap ALLOCATOR   auto, jemalloc or libc (default auto)\n"
 "  --quiet            print nothing but errors\n"
 "  --help             show this help\n"
+"\n"
+"With --id N it runs one guest over many hosts: giantvm run --id 0 --help\n"
 "\n"
 "Exit status: the program's; 128 + N if signal N ended it; 125 if its memory\n"
 "was lost; 1 if it could not be started, 2 for a bad command line.\n";
@@ -262,6 +265,8 @@ int gvm_cmd_run(int argc, char **argv)
 	int status = GVM_EXIT_USAGE;
 	int c;
 
+	if (gvm_guest_wanted(argc, argv))
+		return gvm_guest_run(argc, argv);
 	while ((c = gvm_getopt(argc, argv, "+h", options)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);

@@ -79,6 +79,19 @@ int gvm_find_attach(char *ret_path, size_t bytes)
 			 bytes);
 }
 
+int gvm_find_vcpu(char *ret_path, size_t bytes)
+{
+	static const char *const beside[] = {
+		"../qemu/giantvm-vcpu.so",
+		"../" GVM_LIBDIR "/giantvm/giantvm-vcpu.so",
+		NULL
+	};
+
+	return find_ours(getenv("GIANTVM_VCPU"), beside, GVM_PREFIX "/"
+			 GVM_LIBDIR "/giantvm/giantvm-vcpu.so", ret_path,
+			 bytes);
+}
+
 int gvm_find_bench(char *ret_path, size_t bytes)
 {
 	static const char *const beside[] = {

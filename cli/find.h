@@ -12,6 +12,9 @@
  */
 int gvm_find_attach(char *ret_path, size_t bytes);
 
+/* As above, of the plugin for QEMU; $GIANTVM_VCPU goes before. */
+int gvm_find_vcpu(char *ret_path, size_t bytes);
+
 /* As above, of the script behind `giantvm bench`. */
 int gvm_find_bench(char *ret_path, size_t bytes);
 

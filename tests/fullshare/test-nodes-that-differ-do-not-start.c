@@ -57,7 +57,7 @@ static void message(void *arg, u32 from, const struct gvm_wire *msg)
 	CHECK(from == 1 - node->bus.guest.me);
 	if (msg->type == GVM_WIRE_PONG)
 		node->clock_ns = (s64)msg->addr;
-	else
+	else if (msg->type != GVM_WIRE_READY)
 		__atomic_fetch_add(&node->messages, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -76,6 +76,8 @@ int main(void)
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_READ, .cpu = 0, .arg = 4)));
 	CHECK(ok(0, 1, M(.type = GVM_WIRE_WRITE, .cpu = 1, .arg = 17)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_WRITE, .cpu = 1, .arg = 16)));
+	CHECK(ok(0, 1, M(.type = GVM_WIRE_WRITE, .cpu = 1, .arg = 52)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_WRITE, .cpu = 1, .arg = 64)));
 	CHECK(ok(1, 0, M(.type = GVM_WIRE_RESET)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_RESET)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_PAUSE)));

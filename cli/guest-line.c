@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * QEMU's command line on one node of a guest.
+ *
+ * The operator types the same on every node.  Node 0 gets it all, and the
+ * machine that we need is added.  The others get only what makes the same
+ * machine (processors, RAM, chipset): disks, networks, consoles and files
+ * belong to node 0, whose devices all vCPUs use.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "guest.h"
+#include "text.h"
+
+#define ADDED_MAX	40u		/* words that we may add */
+#define WORD_MAX	9216u		/* the nodes' text is the longest */
+
+struct line {
+	char		**words;
+	unsigned	nr;
+	bool		failed;
+};
+
+/* What a node without devices needs to know; each has one argument. */
+static const char *const machine_options[] = {
+	"-machine", "-M", "-cpu", "-smp", "-m", "-accel", "-numa", "-name",
+	"-rtc", "-uuid", "-L", "-d", "-D", "-trace", "-overcommit", NULL
+};
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	/* QEMU takes --option for -option. */
+	if (word[0] == '-' && word[1] == '-')
+		word++;
+	while (*list && strcmp(word, *list) != 0)
+		list++;
+	return *list;
+}
+
+/* The argument of the last such option, or NULL. */
+static const char *value_of(char **argv, const char *a, const char *b)
+{
+	const char *const list[] = { a, b, NULL };
+	const char *value = NULL;
+
+	for (; argv[0] && argv[1]; argv++)
+		if (is_one_of(argv[0], list))
+			value = argv[1];
+	return value;
+}
+
+static void add(struct line *line, const char *word)
+{
+	line->words[line->nr++] = (char *)(uintptr_t)word;
+}
+
+__attribute__((format(printf, 2, 3)))
+static void add_made(struct line *line, const char *format, ...)
+{
+	char *word = malloc(WORD_MAX);
+	va_list args;
+
+	va_start(args, format);
+	if (!word || vsnprintf(word, WORD_MAX, format, args) >= (int)WORD_MAX)
+		line->failed = true;
+	va_end(args);
+	if (word)
+		add(line, word);
+}
+
+/* -m as QEMU reads it: MiB without a letter, or size=... first. */
+static uint64_t ram_bytes(const char *text)
+{
+	static const char letters[] = "KMGT";
+	const char *letter;
+	char *end;
+	uint64_t n;
+
+	if (!text)
+		return 0;
+	if (strncmp(text, "size=", 5) == 0)
+		text += 5;
+	n = strtoull(text, &end, 10);
+	letter = *end ? strchr(letters, *end & ~0x20) : letters + 1;
+	if (end == text || !letter || (*end && end[1] && end[1] != ','))
+		return *end == ',' && end != text ? n << 20 : 0;
+	if (n > UINT64_MAX >> 40)
+		return 0;
+	return n << 10 * (letter - letters + 1);
+}
+
+/* The guest's clock must not leave its processors: see qemu/clock.c. */
+static void add_kernel_words(struct line *line, const char *words)
+{
+	if (strstr(words, "tsc=")) {
+		add(line, words);
+		return;
+	}
+	gvm_complain("run: added tsc=reliable to the guest's kernel command line; say tsc= yourself if you want it otherwise");
+	add_made(line, "%s tsc=reliable", words);
+}
+
+static void add_all(struct line *line, char **argv)
+{
+	for (; *argv; argv++) {
+		add(line, *argv);
+		if (strcmp(*argv, "-append") == 0 && argv[1])
+			add_kernel_words(line, *++argv);
+	}
+}
+
+static void add_machine_only(struct line *line, char **argv)
+{
+	static const char *const none[] = {
+		"-nodefaults", "-no-user-config", "-display", "none",
+		"-serial", "none", "-parallel", "none", "-monitor", "none",
+		NULL
+	};
+
+	for (; argv[0] && argv[1]; argv++) {
+		if (!is_one_of(argv[0], machine_options))
+			continue;
+		add(line, argv[0]);
+		add(line, *++argv);
+	}
+	for (unsigned i = 0; none[i]; i++)
+		add(line, none[i]);
+}
+
+/*
+ * RAM as a file that the nodes of one host have in common; its name is the
+ * cluster's, and the plugin removes it as soon as all have it.
+ */
+static void add_file_ram(struct line *line, const char *path, uint64_t bytes)
+{
+	add(line, "-object");
+	add_made(line, "memory-backend-file,id=giantvm-ram,share=on,size=%" PRIu64 ",mem-path=%s",
+		 bytes, path);
+	add(line, "-machine");
+	add(line, "memory-backend=giantvm-ram");
+}
+
+/* The list that separates by commas, for an option that does so itself. */
+static char *with_pluses(char *list)
+{
+	for (char *at = list; (at = strchr(at, ',')); )
+		*at = '+';
+	return list;
+}
+
+static void add_plugin(struct line *line, const struct gvm_guest_run *run,
+		       const char *ram_path)
+{
+	char fingerprint[2 * GVM_CONF_FINGERPRINT + 1];
+	char wait[48] = "", ram[4096];
+	int len;
+
+	if (run->wait_ms)
+		snprintf(wait, sizeof(wait), ",wait-ms=%" PRIu64, run->wait_ms);
+	gvm_conf_fingerprint_print(run->conf, fingerprint);
+	if (run->region)
+		len = snprintf(ram, sizeof(ram), "ram=%s,servers=%s,listen=%s,member=%u,slice=%" PRIu64 ",local=%" PRIu64 ",cluster=%s",
+			       run->region->name, with_pluses(run->servers),
+			       run->listen, run->node->id,
+			       run->region->slice_bytes, run->node->local_bytes,
+			       fingerprint);
+	else
+		len = snprintf(ram, sizeof(ram), "ram-file=%s", ram_path);
+	if (len >= (int)sizeof(ram))
+		line->failed = true;
+	add(line, "-plugin");
+	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s", run->plugin,
+		 run->index, run->nodes, run->conf->lease_ms, ram, wait,
+		 run->stats ? ",stats=on" : "");
+}
+
+static void add_machine(struct line *line, const struct gvm_guest_run *run,
+			uint64_t bytes)
+{
+	char fingerprint[2 * GVM_CONF_FINGERPRINT + 1], path[96] = "";
+
+	gvm_conf_fingerprint_print(run->conf, fingerprint);
+	if (!run->region) {
+		snprintf(path, sizeof(path), "/dev/shm/giantvm-%s",
+			 fingerprint);
+		add_file_ram(line, path, bytes);
+	}
+	add(line, "-machine");
+	add(line, "smm=off,vmport=off,hpet=off,mem-merge=off");
+	add_plugin(line, run, path);
+}
+
+static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
+{
+	const char *program = strrchr(run->argv[0], '/');
+	const char *size = value_of(run->argv, "-m", "-m");
+	const char *machine = value_of(run->argv, "-machine", "-M");
+
+	program = program ? program + 1 : run->argv[0];
+	*ret_ram = ram_bytes(size);
+	if (strcmp(program, "qemu-system-x86_64") != 0)
+		gvm_complain("run: --id is for guests of qemu-system-x86_64, not for %s",
+			     program);
+	else if (!*ret_ram)
+		gvm_complain("run: how much RAM has the guest? give QEMU -m SIZE, such as -m 2G");
+	else if (run->region && *ret_ram != run->region->size_bytes)
+		gvm_complain("run: the guest has -m %s, but region %s of the cluster file has %" PRIu64 " MiB; they must be equal",
+			     size, run->region->name,
+			     run->region->size_bytes >> 20);
+	else if (machine && strstr(machine, "memory-backend="))
+		gvm_complain("run: the guest's RAM is giantvm's: leave memory-backend= away");
+	else if (value_of(run->argv, "-plugin", "-plugin"))
+		gvm_complain("run: leave -plugin away: giantvm brings its own");
+	else
+		return true;
+	return false;
+}
+
+char **gvm_guest_line(const struct gvm_guest_run *run)
+{
+	struct line line = { 0 };
+	uint64_t bytes;
+	unsigned n = 0;
+
+	if (!judge(run, &bytes))
+		return NULL;
+	while (run->argv[n])
+		n++;
+	line.words = calloc(n + ADDED_MAX, sizeof(char *));
+	if (!line.words)
+		return NULL;
+	add(&line, run->argv[0]);
+	if (!value_of(run->argv, "-machine", "-M")) {
+		add(&line, "-machine");
+		add(&line, "q35");
+	}
+	if (!value_of(run->argv, "-accel", "-accel")) {
+		add(&line, "-accel");
+		add(&line, "tcg,thread=multi");
+	}
+	if (!value_of(run->argv, "-smp", "-smp")) {
+		add(&line, "-smp");
+		add_made(&line, "%u", run->conf->vcpus_nr);
+	}
+	if (run->index == 0)
+		add_all(&line, run->argv + 1);
+	else
+		add_machine_only(&line, run->argv + 1);
+	add_machine(&line, run, bytes);
+	if (!line.failed)
+		return line.words;
+	gvm_complain("run: the command line is too long");
+	free(line.words);
+	return NULL;
+}
+
+char *gvm_guest_command(const struct gvm_guest_run *run)
+{
+	size_t len = 1;
+	char *all;
+
+	for (char **word = run->argv + 1; *word; word++)
+		len += strlen(*word) + 1;
+	all = malloc(len);
+	if (!all)
+		return NULL;
+	*all = '\0';
+	for (char **word = run->argv + 1; *word; word++) {
+		size_t at = strlen(all);
+
+		snprintf(all + at, len - at, "%s%s", at ? " " : "", *word);
+	}
+	return all;
+}

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Start one guest on several nodes, and follow it.  A test calls
+#
+#	hosts N			make N hosts: network namespaces for root, else
+#				the loopback
+#	cluster VCPUS...	write $dir/cluster.conf, a node for each word
+#	start ID WORDS [ARG...]	start QEMU of a node; WORDS are for guest/init
+#	console PATTERN SECONDS	wait for such a line of the guest
+#	ended ID SECONDS	wait for that QEMU; its status is $status
+#
+# and ends with `finish`.  Everything is killed at the end, whatever happens.
+build=$1
+here=$(dirname "$(readlink -f "$0")")
+top=$here/../..
+giantvm=$build/cli/giantvm
+qemu=${GIANTVM_QEMU:-qemu-system-x86_64}
+limit=${GIANTVM_FULLSHARE_LIMIT:-200}
+dir=$(mktemp -d)
+spaces=()
+pids=()
+failed=0
+lease_ms=5000
+mem=256
+ram=${GIANTVM_FULLSHARE_RAM:-guest}	# or file
+server=
+trap clean_up EXIT
+
+clean_up()
+{
+	local pid space
+
+	for pid in "${pids[@]}"; do
+		# timeout(1) has made a group of itself and all below it.
+		[ -z "$pid" ] || kill -KILL -- "-$pid" 2> /dev/null
+	done
+	[ -z "$server" ] || kill "$server" 2> /dev/null
+	wait 2> /dev/null
+	for space in "${spaces[@]}"; do
+		ip netns delete "$space" 2> /dev/null
+	done
+	rm -rf "$dir"
+}
+
+fail()
+{
+	echo "FAIL: $*"
+	failed=1
+}
+
+skip()
+{
+	echo "skipped: $*"
+	exit 77
+}
+
+# What everybody said, when something is wrong.
+finish()
+{
+	local file
+
+	if [ $failed != 0 ]; then
+		for file in "$dir"/console "$dir"/errors-*; do
+			[ ! -e "$file" ] || { echo "--- $file"; tail -n 20 "$file"; }
+		done
+	fi
+	exit $failed
+}
+
+[ -e "$build/qemu/giantvm-vcpu.so" ] ||
+	skip "no giantvm-vcpu.so in this build (qemu/headers)"
+command -v "$qemu" > /dev/null || skip "no $qemu; apt-get install qemu-system-x86"
+busybox depmod --help > /dev/null 2>&1 || skip "no busybox-static"
+
+image()
+{
+	local kernel
+
+	kernel=$("$top/guest/kernel" stable) || skip "no kernel for the guest"
+	"$top/guest/mkimage" "$kernel" "$dir/image" "$here/init" "" \
+		"$build/tests/fullshare/smp" || exit 1
+}
+
+# A memory server on host 0: $port.
+serve()
+{
+	mkfifo "$dir/ready"
+	# shellcheck disable=SC2086
+	${under[0]} "$giantvm" serve --listen "${address[0]}:0" --insecure --memory 4G \
+		--ready-fd 3 3> "$dir/ready" > "$dir/errors-server" 2>&1 &
+	server=$!
+	read -r port < "$dir/ready"
+	port=${port##*:}
+}
+
+free_port()
+{
+	perl -MIO::Socket::INET -e \
+		'print IO::Socket::INET->new(Listen => 1)->sockport'
+}
+
+# address[i] is where host i is; under[i] what to run there with.
+hosts()
+{
+	local i net=$((RANDOM % 200 + 20))
+
+	for ((i = 0; i < $1; i++)); do
+		address[i]=127.0.0.1
+		under[i]=
+	done
+	if [ "$(id -u)" != 0 ] || ! ip netns add "gvm-$$-0" 2> /dev/null; then
+		echo "hosts on the loopback (namespaces need root and iproute2)"
+		return
+	fi
+	spaces=("gvm-$$-0")
+	ip -n "gvm-$$-0" link set lo up
+	ip -n "gvm-$$-0" link add name wire type bridge
+	ip -n "gvm-$$-0" address add "10.$net.7.1/24" dev wire
+	ip -n "gvm-$$-0" link set wire up
+	for ((i = 1; i < $1; i++)); do
+		ip netns add "gvm-$$-$i"
+		spaces+=("gvm-$$-$i")
+		ip -n "gvm-$$-$i" link set lo up
+		ip -n "gvm-$$-0" link add "to$i" type veth peer name eth0 netns "gvm-$$-$i"
+		ip -n "gvm-$$-0" link set "to$i" master wire up
+		ip -n "gvm-$$-$i" address add "10.$net.7.$((i + 1))/24" dev eth0
+		ip -n "gvm-$$-$i" link set eth0 up
+	done
+	for ((i = 0; i < $1; i++)); do
+		address[i]=10.$net.7.$((i + 1))
+		under[i]="ip netns exec gvm-$$-$i"
+	done
+}
+
+cluster()
+{
+	local i=0 vcpus port=9999
+
+	[ "$ram" = file ] || serve
+	{
+		echo "[cluster]"
+		echo "name = test-$$"
+		echo "lease_ms = $lease_ms"
+		echo "[server A]"
+		echo "address = ${address[0]}:$port"
+		echo "[region guest]"
+		echo "size = ${mem}M"
+		echo "servers = A"
+		for vcpus in "$@"; do
+			echo "[node $i]"
+			echo "address = ${address[i]}:$(free_port)"
+			echo "vcpus = $vcpus"
+			i=$((i + 1))
+		done
+	} > "$dir/cluster.conf"
+	image
+}
+
+start()
+{
+	local id=$1 words=$2
+
+	shift 2
+	[ "$id" != 0 ] || : > "$dir/console"
+	# shellcheck disable=SC2086
+	timeout -s KILL "$limit" ${under[id]} "$giantvm" run \
+		--cluster "$dir/cluster.conf" --id "$id" --ram "$ram" --wait 60 --stats -- \
+		"$qemu" -m "$mem" -nodefaults -no-user-config -display none \
+		-serial stdio -kernel "$dir/image/vmlinuz" \
+		-initrd "$dir/image/initramfs" \
+		-append "console=ttyS0 panic=-1 nokaslr no_timer_check quiet $words" \
+		"$@" < /dev/null >> "$dir/console" 2> "$dir/errors-$id" &
+	pids[id]=$!
+}
+
+# Poll, because other programs write what we wait for.
+console()
+{
+	local end=$((SECONDS + $2))
+
+	until grep -aq "$1" "$dir/console"; do
+		if [ $SECONDS -ge $end ]; then
+			fail "the guest did not say '$1' within $2 s"
+			return 1
+		fi
+		if [ -n "${pids[0]}" ] && ! kill -0 "${pids[0]}" 2> /dev/null; then
+			grep -aq "$1" "$dir/console" && return 0
+			fail "QEMU ended before the guest said '$1'"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+ended()
+{
+	local end=$((SECONDS + $2))
+
+	while kill -0 "${pids[$1]}" 2> /dev/null; do
+		if [ $SECONDS -ge $end ]; then
+			fail "node $1 has not ended within $2 s"
+			status=
+			return 1
+		fi
+		sleep 0.1
+	done
+	wait "${pids[$1]}"
+	status=$?
+	pids[$1]=
+}
+
+# QEMU itself: behind timeout, and in a namespace.
+pid_of()
+{
+	local pid=${pids[$1]} child
+
+	while child=$(pgrep -P "$pid" | head -n 1) && [ -n "$child" ]; do
+		pid=$child
+	done
+	echo "$pid"
+}

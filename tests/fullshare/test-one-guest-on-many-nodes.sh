@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One Linux guest runs on the vCPUs of several QEMU processes: it boots to its
+# shell, sees all CPUs, counts exactly across them, gets the same checksum on
+# each, its clocks agree, and its poweroff ends all of them well.
+#
+#	test-one-guest-on-many-nodes.sh BUILD VCPUS...
+# shellcheck source=tests/fullshare/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+shift
+nodes=$#
+cpus=$(echo "$*" | tr ',' ' ' | awk '{ n = 0; for (i = 1; i <= NF; i++) {
+	m = split($i, a, "-"); n += m == 2 ? a[2] - a[1] + 1 : 1 } print n }')
+
+hosts "$nodes"
+cluster "$@"
+words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500"
+for ((i = nodes - 1; i >= 0; i--)); do
+	start $i "$words"
+done
+console "guest: end" 150
+grep -aq "guest: end 0" "$dir/console" || fail "something was wrong in the guest"
+for ((i = 0; i < nodes; i++)); do
+	ended $i 30 && { [ "$status" = 0 ] || fail "status $status of node $i"; }
+done
+grep -a "^guest:\|^smp:" "$dir/console"
+cat "$dir"/errors-*
+finish
