@@ -80,6 +80,8 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		/* The driver sends TRIM only where home holds something. */
 		[GVM_EV_STAGE_ZERO]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT |
 					     GVM_ACT_TRIM),
+		/* Fetched, mapped writable, and never written. */
+		[GVM_EV_STAGE_SAME]	= TO(STAGED_CLEAN, 0),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_UNMAP |
 					     GVM_ACT_TRIM),
 	},

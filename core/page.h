@@ -21,7 +21,7 @@ enum gvm_page_state {
 	GVM_PAGE_REMOTE,	/* not here; home holds the only copy */
 	GVM_PAGE_FETCH,		/* not here; a READ is out */
 	GVM_PAGE_CLEAN,		/* here, write-protected, equal to home's copy */
-	GVM_PAGE_DIRTY,		/* here, writable, newer than home's copy */
+	GVM_PAGE_DIRTY,		/* here, writable: newer than home's copy, or not */
 	GVM_PAGE_DIRTY_WB,	/* same, and an older WRITE is unanswered */
 	GVM_PAGE_STAGED_CLEAN,	/* unmapped, in staging, equal to home's copy */
 	GVM_PAGE_STAGED,	/* unmapped, in staging, newer than home's copy */
@@ -37,6 +37,7 @@ enum gvm_page_event {
 	GVM_EV_DATA,		/* the READ was answered; bytes are at hand */
 	GVM_EV_STAGE,		/* eviction has taken it into a staging slot */
 	GVM_EV_STAGE_ZERO,	/* eviction took it away and it was all zero */
+	GVM_EV_STAGE_SAME,	/* ... and it was equal to home's copy */
 	GVM_EV_SEND,		/* the driver puts its WRITE on the wire */
 	GVM_EV_WRITTEN,		/* the WRITE or TRIM was answered */
 	GVM_EV_REFUSED,		/* the WRITE was answered: no room */
@@ -70,9 +71,9 @@ struct gvm_page_step {
  * hole there: then nothing was changed and it is a violation (of the home's
  * for DATA and WRITTEN, of ours otherwise).  -EUCLEAN: broken invariant.
  *
- * The driver may install FILL pages writable at once (a write fault, or a page
- * that is always written); it then feeds WRITE_FAULT next and skips the
- * UNPROTECT.
+ * The driver may install FILL pages writable at once (a write fault, a page
+ * that is always written, or one that it compares when it leaves); it then
+ * feeds WRITE_FAULT next and skips the UNPROTECT.
  *
  * What the table cannot see, the driver owes it (a test explores all of this):
  *  - A TRIM that it finds needless, because home holds nothing, counts as

@@ -65,6 +65,7 @@ static enum gvm_fill copy_in(struct gvm_shard *s, u64 va, const void *src,
 	u32 tries = 0;
 	enum gvm_fill fill;
 
+	gvm_recycle_fit(s, len >> GVM_PAGE_SHIFT);
 	for (;;) {
 		fill = gvm_uffd_copy(s->uffd, va + at, (const u8 *)src + at,
 				     len - at, protect, &done);
@@ -225,6 +226,7 @@ static bool lay_aside(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 
 	if (!gvm_staging_room(st))
 		return false;
+	gvm_recycle_fit(s, 1);
 	if (s->gvm->move) {
 		/* Armed memory: only the kernel may put a page there. */
 		if (gvm_uffd_copy(s->uffd, (u64)(uintptr_t)
@@ -268,10 +270,9 @@ static void count_fills(struct gvm_chunk *chunk, u32 n)
 }
 
 /* n pages that arrived side by side become resident with one call. */
-static void install(struct gvm_shard *s, struct gvm_request *r, u32 first,
-		    u32 n, const void *body)
+static void install(struct gvm_shard *s, const struct gvm_request_page *p,
+		    u32 n, const void *body, enum gvm_cache_why why)
 {
-	const struct gvm_request_page *p = &r->page[first];
 	struct gvm_chunk *chunk = gvm_chunk_of(s, p->va);
 	const u32 idx = gvm_page_idx(p->va);
 	const bool write = p->write || mostly_written(chunk, idx);
@@ -303,8 +304,7 @@ static void install(struct gvm_shard *s, struct gvm_request *r, u32 first,
 				       &actions);
 			chunk->word[idx + i] = 1;
 		}
-		gvm_cache_insert(&s->cache, chunk, idx + i, r->fault_ns ?
-				 GVM_CACHE_DEMAND : GVM_CACHE_PREFETCH);
+		gvm_cache_insert(&s->cache, chunk, idx + i, why);
 	}
 }
 
@@ -340,8 +340,10 @@ static bool joins(const struct gvm_request *r, u32 i, u32 n)
 void gvm_apply_data(struct gvm_shard *s, struct gvm_request *r,
 		    const void *payload)
 {
+	const enum gvm_cache_why why = r->fault_ns ? GVM_CACHE_DEMAND :
+				       GVM_CACHE_PREFETCH;
 	const void **bodies = s->bodies;
-	u32 crc, off = 0, n;
+	u32 crc, off = 0, n, done;
 
 	if (gvm_codec_pages(payload) != r->pages) {
 		gvm_link_lost(s, r->server, "answered with a wrong page count");
@@ -370,7 +372,9 @@ void gvm_apply_data(struct gvm_shard *s, struct gvm_request *r,
 			r->page[i + n].live = 0;
 			s->fetching--;
 		}
-		install(s, r, i, n, bodies[i]);
+		done = gvm_recycle_install(s, p, n, bodies[i], why);
+		if (done < n)
+			install(s, p + done, n - done, bodies[i + done], why);
 	}
 	s->stats->server[r->server < GVM_STATS_SERVERS ? r->server :
 			 GVM_STATS_SERVERS - 1].pages_read += r->pages;

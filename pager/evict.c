@@ -64,21 +64,27 @@ void gvm_evict_staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 	const u32 slot = (u32)(st->head % st->ring);
 	const u8 state = chunk->state[idx];
 	const u32 word = chunk->word[idx];
+	u32 crc = state == GVM_PAGE_CLEAN ? word : 0;
 	u16 actions;
+	bool same;
 
+	same = state == GVM_PAGE_DIRTY &&
+	       gvm_recycle_same(s, gvm_page_va(chunk, idx), word,
+				gvm_slot_memory(st, slot), &crc);
 	st->slots[slot] = (struct gvm_slot){
 		.va = gvm_page_va(chunk, idx), .what = GVM_SLOT_LIVE,
-		.crc = state == GVM_PAGE_CLEAN ? word : 0,
-		.stored = state == GVM_PAGE_DIRTY ? (u8)word : 1,
+		.crc = crc,
+		.stored = state == GVM_PAGE_DIRTY ? word & GVM_WORD_STORED : 1,
 	};
 	st->head++;
 	st->live++;
 	st->present++;
 	gvm_cache_remove(&s->cache, chunk, idx, false);
 	gvm_huge_forget(chunk);
-	gvm_page_event(s, chunk, idx, GVM_EV_STAGE, &actions);
+	gvm_page_event(s, chunk, idx, same ? GVM_EV_STAGE_SAME : GVM_EV_STAGE,
+		       &actions);
 	chunk->word[idx] = slot;
-	if (state == GVM_PAGE_CLEAN) {
+	if (state == GVM_PAGE_CLEAN || same) {
 		s->stats->evicted_clean++;
 		return;
 	}

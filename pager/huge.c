@@ -101,6 +101,7 @@ bool gvm_huge_first_touch(struct gvm_shard *s, struct gvm_chunk *chunk)
 	if (!is_untouched(chunk) || !is_wanted(s, chunk))
 		return false;
 	from = scratch(s);
+	gvm_recycle_fit(s, GVM_CHUNK_PAGES);
 	/* Huge where the host has one to spare; else small ones: still right. */
 	if (!from || gvm_sys(SYS_madvise, from, GVM_CHUNK_BYTES,
 			     MADV_POPULATE_WRITE))

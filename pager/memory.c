@@ -96,7 +96,7 @@ static void forget_page(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 	if (actions & GVM_ACT_UNMAP)
 		gvm_cache_remove(&s->cache, chunk, idx, true);
 	if (state == GVM_PAGE_DIRTY)
-		stored = word;
+		stored = word & GVM_WORD_STORED;
 	if (actions & GVM_ACT_TRIM) {
 		if (stored)
 			gvm_trim_add(s, chunk, idx);

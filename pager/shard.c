@@ -81,6 +81,7 @@ void gvm_shard_limit(struct gvm_shard *s, u64 frames)
 	if (ring && s->staging_target > (ring - 2 * GVM_REQUEST_PAGES) / 2)
 		s->staging_target = (ring - 2 * GVM_REQUEST_PAGES) / 2;
 	gvm_cache_resize(&s->cache, (u32)frames);
+	gvm_recycle_fit(s, 0);
 	/* Two of these are under way, and twice as much has to be evicted. */
 	wide = WIDE * s->gvm->prefetch_pages;
 	gvm_fetch_wide(&s->fetch, wide < s->low / 4 ? wide : (u32)s->low / 4);
@@ -108,6 +109,8 @@ int gvm_shard_init(struct gvm_shard *s, struct gvm *g, u32 index,
 	if (!err)
 		err = gvm_staging_init(s, target < 32 ? 32 : target);
 	if (!err)
+		err = gvm_recycle_init(s, frames);
+	if (!err)
 		err = gvm_requests_init(s);
 	if (!err)
 		err = gvm_links_init(s);
@@ -130,6 +133,7 @@ void gvm_shard_fini(struct gvm_shard *s)
 	gvm_links_fini(s, true);
 	if (s->staging.memory)
 		gvm_staging_fini(s);
+	gvm_recycle_fini(s);
 	gvm_mem_unmap((void *)(uintptr_t)s->huge_scratch, GVM_CHUNK_BYTES);
 	gvm_table_fini(&s->table);
 	gvm_mem_unmap(s->requests, GVM_REQUESTS_MAX * sizeof(*s->requests));

@@ -62,9 +62,33 @@ struct gvm_staging {
 	u64	head;
 	u64	send;
 	u64	tail;
+	u64	spare;		/* from here to tail: frames kept for recycling */
+	u64	spares;		/* how many; not among those present */
 	u64	present;	/* slots that hold memory (live or dead) */
 	u64	live;
 	u64	unsent;		/* live and in state STAGED */
+};
+
+/* recycle.c: frames of pages that left, for pages that arrive */
+
+/* The word of a DIRTY page: has home a copy, and number + 1 of its seal. */
+#define GVM_WORD_STORED	1u
+#define GVM_WORD_SEAL	2u
+
+/* What a page was when it was mapped writable: home's copy. */
+struct gvm_seal {
+	u64	va;
+	u64	print[2];
+	u32	crc;
+	u32	reserved;
+};
+
+struct gvm_recycle {
+	u8	*key;		/* one page of random bytes */
+	struct gvm_seal *seals;	/* a ring; NULL: nothing is recycled */
+	u32	seals_nr;	/* a power of two */
+	u32	next;
+	u64	wanted;		/* frames that streams took lately */
 };
 
 /* request.c: what we asked servers and they have not answered */
@@ -166,6 +190,7 @@ struct gvm_shard {
 	struct gvm_cache cache;
 	struct gvm_fetch fetch;
 	struct gvm_staging staging;
+	struct gvm_recycle recycle;
 	u64	fetching;		/* frames promised to READs under way */
 	u64	frames;			/* limit of this shard, in pages */
 	u64	low;			/* water marks of free frames */
@@ -286,9 +311,21 @@ static inline u8 *gvm_slot_memory(const struct gvm_staging *st, u32 slot)
 void gvm_slot_free(struct gvm_staging *st, u32 slot, bool has_memory);
 void gvm_staging_unfill(struct gvm_staging *st, u64 pages);
 u64 gvm_staging_release(struct gvm_shard *s, u64 pages);
+/* Give the memory of these positions back. */
+void gvm_staging_drop(struct gvm_staging *st, u64 from, u64 to);
 void gvm_staging_send(struct gvm_shard *s, u64 up_to);
 void gvm_staging_written(struct gvm_shard *s, struct gvm_request *r);
 void gvm_staging_refused(struct gvm_shard *s, struct gvm_request *r);
+
+/* recycle.c */
+int gvm_recycle_init(struct gvm_shard *s, u64 frames);
+void gvm_recycle_fini(struct gvm_shard *s);
+u32 gvm_recycle_install(struct gvm_shard *s, const struct gvm_request_page *p,
+			u32 n, const void *body, enum gvm_cache_why why);
+bool gvm_recycle_same(struct gvm_shard *s, u64 va, u32 word,
+		      const u8 *memory, u32 *ret_crc);
+void gvm_recycle_keep(struct gvm_shard *s, u64 frames);
+void gvm_recycle_fit(struct gvm_shard *s, u64 frames);
 
 /* trim.c: tell homes what nobody will read again */
 void gvm_trim_add(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx);

@@ -65,7 +65,7 @@ void gvm_staging_fini(struct gvm_shard *s)
 /* Slots that can be filled from head on, without wrapping in the middle. */
 u64 gvm_staging_room(const struct gvm_staging *st)
 {
-	u64 room = st->ring - (st->head - st->tail);
+	u64 room = st->ring - (st->head - st->spare);
 	u64 to_end = st->ring - st->head % st->ring;
 
 	return room < to_end ? room : to_end;
@@ -79,7 +79,7 @@ void gvm_slot_free(struct gvm_staging *st, u32 slot, bool has_memory)
 		st->present--;
 }
 
-static void drop_memory(struct gvm_staging *st, u64 from, u64 to)
+void gvm_staging_drop(struct gvm_staging *st, u64 from, u64 to)
 {
 	while (from < to) {
 		u64 first = from % st->ring;
@@ -96,7 +96,7 @@ static void drop_memory(struct gvm_staging *st, u64 from, u64 to)
 /* The first pages behind head were filled and are not wanted after all. */
 void gvm_staging_unfill(struct gvm_staging *st, u64 pages)
 {
-	drop_memory(st, st->head, st->head + pages);
+	gvm_staging_drop(st, st->head, st->head + pages);
 }
 
 /* The oldest page leaves, if its home has the content.  False: not yet. */
@@ -121,9 +121,10 @@ static bool release_one(struct gvm_shard *s, u64 pos)
 		}
 		gvm_slot_free(st, (u32)(pos % st->ring), true);
 	}
-	if (slot->what == GVM_SLOT_DEAD)
+	if (slot->what == GVM_SLOT_DEAD) {
 		st->present--;
-	slot->what = GVM_SLOT_FREE;
+		st->spares++;
+	}
 	return true;
 }
 
@@ -135,7 +136,7 @@ static bool release_one(struct gvm_shard *s, u64 pos)
 u64 gvm_staging_release(struct gvm_shard *s, u64 pages)
 {
 	struct gvm_staging *st = &s->staging;
-	const u64 from = st->tail, before = st->present;
+	const u64 before = st->present;
 
 	while (st->tail < st->head &&
 	       (before - st->present < pages ||
@@ -144,8 +145,7 @@ u64 gvm_staging_release(struct gvm_shard *s, u64 pages)
 		st->tail++;
 	if (st->send < st->tail)
 		st->send = st->tail;
-	if (st->present < before)
-		drop_memory(st, from, st->tail);
+	gvm_recycle_keep(s, before - st->present);
 	return before - st->present;
 }
 

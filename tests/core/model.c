@@ -226,6 +226,17 @@ static int move_evict_zero(const struct world *w, struct model *m,
 	return feed(w, m, GVM_EV_STAGE_ZERO, 0, why);
 }
 
+/* Nothing was written since it came from home, and the driver knows. */
+static int move_evict_same(const struct world *w, struct model *m,
+			   const char **why)
+{
+	if (m->state != GVM_PAGE_DIRTY || !m->home || m->local != m->home)
+		return 0;
+	m->pte = PTE_NONE;
+	m->slot = 1;
+	return feed(w, m, GVM_EV_STAGE_SAME, 0, why);
+}
+
 static int move_send(const struct world *w, struct model *m, const char **why)
 {
 	if (!m->queued)
@@ -376,6 +387,7 @@ static const struct {
 	{ "prefetch", move_prefetch },
 	{ "evict", move_evict },
 	{ "evict as zero", move_evict_zero },
+	{ "evict as equal", move_evict_same },
 	{ "send", move_send },
 	{ "release", move_release },
 	{ "trim is needless", move_trim_needless },
