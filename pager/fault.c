@@ -104,7 +104,7 @@ void gvm_prefetch(struct gvm_shard *s, const struct gvm_fetch_advice *advice)
 		if (!chunk || chunk->state[idx] != GVM_PAGE_REMOTE)
 			continue;
 		if (r && (r->server != chunk->server ||
-			  r->pages == GVM_REQUEST_PAGES)) {
+			  r->pages == s->read_pages)) {
 			gvm_request_send(s, r);
 			r = NULL;
 		}

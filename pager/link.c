@@ -24,20 +24,19 @@
 #define BACKOFF_MAX_NS	1000000000ull
 #define MS		1000000ull
 
+/*
+ * Room for one message, and a little of the next: what was received is read
+ * again at once, and should still be in the cache.
+ */
 static u32 rx_bytes(const struct gvm_shard *s, u8 lane)
 {
-	u32 window = s->gvm->prefetch_pages;
-
-	if (!lane)
-		return LANE0_BYTES;
-	if (window < GVM_REQUEST_PAGES)
-		window = GVM_REQUEST_PAGES;
-	return (2 * window * (GVM_PAGE_BYTES + 64) + 65535u) & ~65535u;
+	return lane ? s->read_pages * (GVM_PAGE_BYTES + 64) + LANE0_BYTES :
+		      LANE0_BYTES;
 }
 
 static u32 tx_bytes(u8 lane)
 {
-	return lane ? 2 * GVM_REQUEST_PAGES * (GVM_PAGE_BYTES + 64) :
+	return lane ? GVM_REQUEST_PAGES * (GVM_PAGE_BYTES + 64) + LANE0_BYTES :
 		      LANE0_BYTES;
 }
 

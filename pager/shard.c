@@ -18,6 +18,8 @@
 #define EVENTS		16
 #define TICK_NS		50000000ull
 #define LOOKS		8u
+#define READ_PART	64u	/* of the frames, in the largest READ */
+#define READ_MIN	32u
 #define WIDE		4u	/* windows in one, for long streams */
 
 static void watch(struct gvm_shard *s, int fd, u64 data)
@@ -91,12 +93,14 @@ int gvm_shard_init(struct gvm_shard *s, struct gvm *g, u32 index,
 		   struct gvm_stats *stats)
 {
 	u64 frames = (g->local_bytes >> GVM_PAGE_SHIFT) / g->shards_nr;
-	u64 target = frames / 8;
+	u64 target = frames / 8, part = frames / READ_PART;
 	int err;
 
 	s->gvm = g;
 	s->index = index;
 	s->stats = stats;
+	s->read_pages = part < READ_MIN ? READ_MIN : part < GVM_REQUEST_PAGES ?
+			(u32)part : GVM_REQUEST_PAGES;
 	s->uffd = s->epfd = s->wakefd = -1;
 	if (gvm_sys(SYS_getrandom, s->region, 16, 0) != 16 ||
 	    gvm_sys(SYS_getrandom, s->token, 16, 0) != 16)

@@ -220,6 +220,7 @@ struct gvm_shard {
 	u32	request_free;		/* list of those that were used before */
 	u32	requests_fresh;		/* the others begin here: no memory yet */
 	u32	requests_used;
+	u32	read_pages;		/* largest READ: its answer needs room */
 	u32	urgent;			/* of them on lane 0: a thread waits */
 	u16	urgent_server;		/* where the last of them went */
 	u16	full_last;		/* who refused a WRITE last, for its name */
