@@ -90,9 +90,10 @@ class Bench:
             raise Skip("libgiantvm-attach.so is not built")
         return [self.giantvm, name]
 
-    def program(self, name, *args, prefix=(), timeout=600, env=None):
+    def program(self, name, *args, prefix=(), timeout=600, env=None,
+                folder="bench"):
         """Run a benchmark program; its JSON as a dictionary."""
-        path = self.find(name)
+        path = self.find(name, folder)
         if not path:
             raise Skip(f"{name} is not built")
         words = [*prefix, path, *(str(a) for a in args)]

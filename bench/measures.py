@@ -197,6 +197,46 @@ def huge(bench):
                     r["collapse_us"], r["pays_after_loads"]))]
 
 
+def shared(bench):
+    """Misses in a shared region against messages that do nothing else."""
+    rows = []
+    for pin, where in bench.scale((("same", "one CPU"), ("any", "any CPU")),
+                                  (("any", "any CPU"),)):
+        rows += shared_pinned(bench, pin, where)
+    return rows
+
+
+# What must travel until the thread may go on, in messages.
+PATHS = (("read_clean", "read miss, home has it", 2),
+         ("read_dirty", "read miss, another node has it", 3),
+         ("upgrade", "upgrade, another node reads it", 3),
+         ("write_clean", "write miss, home has it", 2),
+         ("write_dirty", "write miss, another node has it", 3))
+
+
+def shared_pinned(bench, pin, where):
+    f = bench.program("bench-floor", "--pin", pin,
+                      "--faults", bench.scale(20000, 512), "--stream", "16M")
+    words = ["--pages", bench.scale(4000, 100), "--seconds",
+             bench.scale(4, 1), "--nodes", 8]
+    r = bench.program("misses", *words,
+                      *(["--one-cpu"] if pin == "same" else []),
+                      env={**os.environ, "GIANTVM": bench.giantvm},
+                      folder="tests/litmus")
+    rows = []
+    for key, name, messages in PATHS:
+        least = f["uffd_p50_us"] + f["tcp_p50_us"] * messages / 2
+        rows.append(Row(f"{name}, {where}", r[f"{key}_p50_us"], least, "us",
+                        f"uffd + {messages} messages", 1.6, 1.25,
+                        note="p99 %.0f us" % r[f"{key}_p99_us"]))
+    if pin == "any":
+        rows.append(Row("one page written in turn, 2 nodes",
+                        r["handovers_per_s"], 0, "/s", "", 2000, 10000, True))
+        rows.append(Row("misses of 8 busy nodes", r["misses_per_s"], 0, "/s",
+                        "", 20000, 50000, True))
+    return rows
+
+
 def beside(folder):
     """A benchmark in a folder of its own that prints rows as JSON."""
     def measure(bench):
@@ -230,4 +270,5 @@ ALL = {
     "boot": beside("boot"),
     "metadata": metadata,
     "huge": huge,
+    "shared": shared,
 }

@@ -6,7 +6,7 @@
  * the same number of messages between processes that do nothing else, and a
  * local userfaultfd round trip.
  *
- *	misses [--pages N] [--seconds N] [--nodes N]
+ *	misses [--pages N] [--seconds N] [--nodes N] [--one-cpu]
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -40,6 +40,7 @@ struct control {
 static struct cluster cluster;
 static struct control *control;
 static unsigned pages = 1000, seconds = 2, nodes = 8;
+static unsigned other_cpu = 1;
 static uint64_t bytes;
 
 static int by_value(const void *a, const void *b)
@@ -117,7 +118,7 @@ static int helper(void *arg)
 	bool end = false;
 
 	(void)arg;
-	pin_to(1);
+	pin_to(other_cpu);
 	node_join(&cluster, 1, bytes, bytes, &n);
 	while (!end) {
 		while (__atomic_load_n(&control->number, __ATOMIC_ACQUIRE) ==
@@ -259,6 +260,7 @@ int main(int argc, char **argv)
 		{ "pages", required_argument, NULL, 'p' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "nodes", required_argument, NULL, 'n' },
+		{ "one-cpu", no_argument, NULL, '1' },
 		{ 0 }
 	};
 	pid_t pid;
@@ -273,9 +275,14 @@ int main(int argc, char **argv)
 			seconds = v;
 		else if (o == 'n' && v && v <= NODES_MAX)
 			nodes = v;
+		else if (o == '1')
+			other_cpu = 0;
 		else
 			return 2;
 	}
+	/* The servers inherit it. */
+	if (!other_cpu)
+		pin_to(0);
 	bytes = (4 * pages * PAGE + SLICE - 1) / SLICE * SLICE;
 	control = common_map(sizeof(*control));
 	cluster_start(&cluster, 1, NULL);
