@@ -95,6 +95,8 @@ static int map_home(struct gvm_shared *r)
 		config.txns_max = (u32)config.pages;
 	if (config.pages < SETS_MAX)
 		config.sets_max = (u32)config.pages;
+	if (config.pages < WAITS_MAX / 64)
+		config.waits_max = (u32)config.pages * 64;
 	r->home_bytes = gvm_home_size(&config);
 	if (!r->home_bytes)
 		return -EINVAL;

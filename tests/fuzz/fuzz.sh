@@ -12,7 +12,7 @@ root=${1:?usage: fuzz.sh SOURCE_ROOT SEEDER SECONDS [TARGET...]}
 seeder=${2:?seeder}
 seconds=${3:?seconds}
 shift 3
-[ $# -gt 0 ] || set -- codec conf receive send session
+[ $# -gt 0 ] || set -- codec conf home receive send session
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -37,9 +37,9 @@ mkdir "$tmp/seeds" || exit 1
 "$seeder" --seeds "$tmp/seeds" || exit 1
 
 for target; do
-	# The session needs a server without its threads and sockets.
+	# These need a server without its threads and sockets.
 	more=
-	if [ "$target" = session ]; then
+	if [ "$target" = session ] || [ "$target" = home ]; then
 		more="-D_GNU_SOURCE -pthread"
 		for part in arena arena-file region frames home index leaf lease \
 				member recover reply session shared store tool \
