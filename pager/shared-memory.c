@@ -324,9 +324,12 @@ static bool put_sigbus(struct gvm_shared *r, u64 va)
 {
 	long fd, at;
 
-	if (r->caps.poison)
-		return gvm_uffd_poison(r->uffd, va, GVM_PAGE_BYTES) ==
-		       GVM_FILL_OK;
+	/* Poison does not take the place of a marker of the protection. */
+	if (r->memfd >= 0)
+		gvm_uffd_protect(r->uffd, va, GVM_PAGE_BYTES, false);
+	if (r->caps.poison &&
+	    gvm_uffd_poison(r->uffd, va, GVM_PAGE_BYTES) == GVM_FILL_OK)
+		return true;
 	fd = gvm_sys(SYS_memfd_create, "giantvm-lost", MFD_CLOEXEC);
 	if (fd < 0)
 		return false;
