@@ -206,21 +206,24 @@ static_assert(offsetof(struct gvm_chunk, gen) % 8 == 0, "read in words");
 static_assert(GVM_PAGE_DIRTY == GVM_PAGE_CLEAN + 1 &&
 	      GVM_PAGE_DIRTY_WB == GVM_PAGE_CLEAN + 2, "resident is a range");
 
-/* Ages of sixteen pages, from 1; 0 for those that are not resident. */
-static bytes16 ages_of(const struct sweep *s, const struct gvm_chunk *chunk,
-		       u32 i)
+/*
+ * Ages of sixteen pages, from 1; 0 for those that are not resident.  Vectors
+ * go by pointer: a kernel has no registers for them.
+ */
+static void ages_of(const struct sweep *s, const struct gvm_chunk *chunk,
+		    u32 i, bytes16 *ret)
 {
 	bytes16 gen = *(const bytes16 *)(chunk->gen + i);
 	bytes16 state = *(const bytes16 *)(chunk->state + i);
 	bytes16 resident = (bytes16)(state - GVM_PAGE_CLEAN <=
 				     GVM_PAGE_DIRTY_WB - GVM_PAGE_CLEAN);
 
-	return (s->youngest - gen) & resident;
+	*ret = (s->youngest - gen) & resident;
 }
 
-static bool any(bytes16 bytes)
+static bool any(const bytes16 *bytes)
 {
-	words2 words = (words2)bytes;
+	words2 words = (words2)*bytes;
 
 	return words[0] | words[1];
 }
@@ -232,12 +235,13 @@ static bool sweep_chunk(struct sweep *s, struct gvm_chunk *chunk)
 	u8 oldest = 0;
 
 	for (u32 i = 0; i < GVM_CHUNK_PAGES; i += 16) {
-		bytes16 ages = ages_of(s, chunk, i);
-		bytes16 old = (bytes16)(ages >= s->age);
-		bytes16 more = (bytes16)(ages > rest) & ~old;
+		bytes16 ages, old, more;
 
+		ages_of(s, chunk, i, &ages);
+		old = (bytes16)(ages >= s->age);
+		more = (bytes16)(ages > rest) & ~old;
 		rest = (rest & ~more) | (ages & more);
-		for (u32 k = 0; any(old) && k < 16; k++) {
+		for (u32 k = 0; any(&old) && k < 16; k++) {
 			if (old[k] && !sweep_add(s, chunk, i + k))
 				return false;
 		}

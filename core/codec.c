@@ -372,7 +372,7 @@ int gvm_codec_check(const struct gvm_head *head, const void *payload,
 	case GVM_MSG_WRITE:
 		return check_write(head, payload, ret_why);
 	case GVM_MSG_TRIM:
-		return check_runs(head, payload, UINT64_MAX, ret_why);
+		return check_runs(head, payload, ~0ull, ret_why);
 	case GVM_MSG_CLONE:
 		return check_clone(payload, ret_why);
 	case GVM_MSG_ERROR:

@@ -19,9 +19,9 @@
  * the compiler builds it from those: what is written here can be checked
  * against the polynomial (the test does).
  */
-#define BIT(i, n, v)	((i) & (1u << (n)) ? (v) : 0u)
+#define PART(i, n, v)	((i) & (1u << (n)) ? (v) : 0u)
 #define NIBBLE(i, a, b, c, d) \
-	(BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d))
+	(PART(i, 0, a) ^ PART(i, 1, b) ^ PART(i, 2, c) ^ PART(i, 3, d))
 #define ENTRY(i, a, b, c, d, e, f, g, h) \
 	(NIBBLE(i, a, b, c, d) ^ NIBBLE((i) >> 4, e, f, g, h))
 #define ENTRY4(i, ...) \
