@@ -59,7 +59,7 @@ static u64 starve_ns(const struct gvm_sim_config *c)
 		all += 2 * c->hold_ns * c->nodes * c->threads;
 	if (c->loss_ppm || c->reorder_ppm || c->crashes || c->partitions ||
 	    c->slow)
-		all = all * 64 + 2000 * c->retry_ns + 20 * c->lease_ns;
+		all = all * 256 + 8000 * c->retry_ns + 20 * c->lease_ns;
 	return all + 64 * c->retry_ns + 100000000;
 }
 
@@ -198,6 +198,15 @@ static void sweep(struct sim *s)
 	*s->r = counted;
 }
 
+static u32 alive(const struct sim *s)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < s->cfg.nodes; i++)
+		n += s->actor[i].alive;
+	return n;
+}
+
 /* Nobody accesses any more: everything under way must come to its end. */
 static void rest(struct sim *s)
 {
@@ -213,6 +222,12 @@ static void rest(struct sim *s)
 		}
 		happen(s, &e);
 	}
+	/*
+	 * Of a page whose last message was lost, home learns when somebody asks:
+	 * nobody does if the only node that is left has the page.
+	 */
+	if (alive(s) < 2)
+		return;
 	for (u32 i = 0; i < s->actors_nr && !s->stop; i++) {
 		if (!s->actor[i].alive)
 			continue;
