@@ -14,7 +14,7 @@ extern const char gvm_commit[];
 struct gvm_sim_outcome {
 	struct gvm_sim_config config;
 	struct gvm_sim_result result;
-	double		seconds;	/* of this machine */
+	double		seconds;	/* of this machine's processor */
 	uint64_t	memory_bytes;
 	int		err;		/* gvm_sim_run() */
 	bool		broke;		/* the core's own invariant ended it */

@@ -146,6 +146,8 @@ struct sim_ops {
 			 u64 now);
 	void (*tick)(struct sim *s, u32 actor, u64 now);
 	u64 (*deadline)(struct sim *s, u32 actor);
+	/* Into the cache, if it helps. */
+	void (*fetch_ahead)(const struct sim *s, u32 actor);
 	/* A page that must go before another comes: its effects.  False: none. */
 	bool (*evict)(struct sim *s, u32 node, u64 now);
 	void (*dead)(struct sim *s, u32 home, u32 node, u64 now);
@@ -225,6 +227,9 @@ void gvm_sim_fail(struct sim *s, u64 page, const char *format, ...)
 
 /* frames.c: a node's page table. */
 struct sim_frame *gvm_sim_frame(struct sim *s, u32 node, u32 page);
+/* About where it is, without looking. */
+const struct sim_frame *gvm_sim_frame_at(const struct sim *s, u32 node,
+					 u32 page);
 /* right NONE takes it out. */
 void gvm_sim_frame_set(struct sim *s, u32 node, u32 page, u32 right, u64 value);
 void gvm_sim_frames_drop(struct sim *s, u32 node);

@@ -388,6 +388,7 @@ const struct sim_ops gvm_sim_chain_ops = {
 	.home_recv = home_recv,
 	.tick = tick,
 	.deadline = deadline,
+	.fetch_ahead = gvm_sim_no_fetch_ahead,
 	.evict = gvm_sim_no_evict,
 	.dead = gvm_sim_no_dead,
 	.join = gvm_sim_no_join,

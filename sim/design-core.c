@@ -8,6 +8,8 @@
 #include "home.h"
 #include "node.h"
 
+#define LINES_AHEAD	3u	/* of a node, that every call looks at */
+
 struct core {
 	struct gvm_node_config node_config;
 	size_t	node_bytes;
@@ -183,6 +185,17 @@ static u64 deadline(struct sim *s, u32 actor)
 	return gvm_node_deadline(node_at(s, actor));
 }
 
+static void fetch_ahead(const struct sim *s, u32 actor)
+{
+	const struct core *c = s->design;
+	const u8 *at = c->nodes + actor * c->node_bytes;
+
+	if (gvm_sim_is_home(s, actor))
+		return;
+	for (u32 i = 0; i < LINES_AHEAD; i++)
+		__builtin_prefetch(at + i * 64);
+}
+
 static void dead(struct sim *s, u32 home, u32 node, u64 now)
 {
 	struct core *c = s->design;
@@ -267,6 +280,7 @@ const struct sim_ops gvm_sim_core_ops = {
 	.home_recv = home_recv,
 	.tick = tick,
 	.deadline = deadline,
+	.fetch_ahead = fetch_ahead,
 	.evict = evict,
 	.dead = dead,
 	.join = join,

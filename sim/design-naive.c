@@ -344,6 +344,7 @@ const struct sim_ops gvm_sim_naive_ops = {
 	.home_recv = home_recv,
 	.tick = gvm_sim_no_tick,
 	.deadline = gvm_sim_no_deadline,
+	.fetch_ahead = gvm_sim_no_fetch_ahead,
 	.evict = gvm_sim_no_evict,
 	.dead = gvm_sim_no_dead,
 	.join = gvm_sim_no_join,

@@ -16,6 +16,12 @@ static struct sim_frame *table(struct sim *s, u32 node)
 	return &s->frames[(size_t)node * (s->frame_mask + 1u)];
 }
 
+const struct sim_frame *gvm_sim_frame_at(const struct sim *s, u32 node,
+					 u32 page)
+{
+	return &s->frames[(size_t)node * (s->frame_mask + 1u) + place(s, page)];
+}
+
 /* The page's frame, or the free one where it would be. */
 struct sim_frame *gvm_sim_frame(struct sim *s, u32 node, u32 page)
 {

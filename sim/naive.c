@@ -44,6 +44,12 @@ u64 gvm_sim_no_deadline(struct sim *s, u32 actor)
 	return SIM_NEVER;
 }
 
+void gvm_sim_no_fetch_ahead(const struct sim *s, u32 actor)
+{
+	(void)s;
+	(void)actor;
+}
+
 bool gvm_sim_no_evict(struct sim *s, u32 node, u64 now)
 {
 	(void)s;

@@ -16,6 +16,7 @@ struct gvm_co_effect *gvm_sim_put_send(struct sim *s, u32 actor, u32 type,
 
 void gvm_sim_no_tick(struct sim *s, u32 actor, u64 now);
 u64 gvm_sim_no_deadline(struct sim *s, u32 actor);
+void gvm_sim_no_fetch_ahead(const struct sim *s, u32 actor);
 bool gvm_sim_no_evict(struct sim *s, u32 node, u64 now);
 void gvm_sim_no_dead(struct sim *s, u32 home, u32 node, u64 now);
 bool gvm_sim_no_join(struct sim *s, u32 node);

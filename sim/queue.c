@@ -77,3 +77,8 @@ bool gvm_sim_queue_pop(struct sim_queue *q, struct sim_event *ret)
 	heap[i] = last;
 	return true;
 }
+
+const struct sim_event *gvm_sim_queue_peek(const struct sim_queue *q)
+{
+	return q->nr > 4 ? &q->heap[ROOT + 1] : NULL;
+}

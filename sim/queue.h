@@ -24,5 +24,7 @@ struct sim_queue {
 
 void gvm_sim_queue_push(struct sim_queue *q, u64 at, u32 what, u32 arg);
 bool gvm_sim_queue_pop(struct sim_queue *q, struct sim_event *ret);
+/* One of the next events (probably the third), or NULL. */
+const struct sim_event *gvm_sim_queue_peek(const struct sim_queue *q);
 
 #endif

@@ -151,6 +151,41 @@ static void happen(struct sim *s, const struct sim_event *e)
 	}
 }
 
+/*
+ * Ten thousand nodes do not fit into any cache: fetch what one of the next
+ * events will touch while this one is at work.
+ */
+static void fetch_ahead(const struct sim *s)
+{
+	const struct sim_event *e = gvm_sim_queue_peek(&s->queue);
+	const struct sim_msg *m;
+	u32 actor;
+
+	if (!e)
+		return;
+	switch (e->what) {
+	case SIM_DELIVER:
+		m = &s->pool.msg[e->arg];
+		actor = m->co.to;
+		if (actor >= s->cfg.nodes)
+			return;
+		__builtin_prefetch(gvm_sim_frame_at(s, actor, (u32)m->co.page));
+		break;
+	case SIM_ACCESS:
+		__builtin_prefetch(&s->thread[e->arg]);
+		actor = e->arg / s->cfg.threads;
+		break;
+	case SIM_RUN:
+	case SIM_TICK:
+		actor = e->arg;
+		break;
+	default:
+		return;
+	}
+	__builtin_prefetch(&s->actor[actor]);
+	s->ops->fetch_ahead(s, actor);
+}
+
 static bool finished(const struct sim *s)
 {
 	return s->threads_done == s->threads_nr;
@@ -175,6 +210,7 @@ static void work(struct sim *s)
 				     s->threads_nr - s->threads_done);
 			break;
 		}
+		fetch_ahead(s);
 		happen(s, &e);
 		if (!(s->r->events % PROGRESS_EVENTS) && !s->sweeping)
 			progress(s);
