@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 
+import simulator
 import swap
 from harness import HERE, Row, Skip
 
@@ -271,4 +272,5 @@ ALL = {
     "metadata": metadata,
     "huge": huge,
     "shared": shared,
+    "simulator": simulator.simulator,
 }
