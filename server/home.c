@@ -146,16 +146,9 @@ static int make_room(struct gvm_shared *r, u64 page)
 	static const u8 zeros[GVM_PAGE_BYTES];
 	struct gvm_put put = { .page = page, .body = zeros };
 	struct gvm_store *store = &r->service->store;
-	struct gvm_ref ref;
-	int err;
 
-	err = gvm_store_read(store, r->region, 1, page, 1, &ref);
-	if (err)
-		return err;
-	if (ref.frame) {
-		gvm_frames_put(&store->frames, GVM_FRAME_DATA, 1, &ref.frame);
+	if (gvm_store_has(store, r->region, page))
 		return 0;
-	}
 	return gvm_store_write(store, r->region, 1, &put, 1);
 }
 

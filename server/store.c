@@ -110,6 +110,21 @@ int gvm_store_read(struct gvm_store *s, struct gvm_region *r, u32 epoch,
 	return 0;
 }
 
+bool gvm_store_has(struct gvm_store *s, struct gvm_region *r, u64 page)
+{
+	bool has = false;
+	u32 rec;
+
+	pthread_rwlock_rdlock(&r->lock);
+	rec = gvm_index_find(&r->index, s->arena.leaves,
+			     page >> GVM_LEAF_SHIFT);
+	if (rec != GVM_LEAF_NONE)
+		has = gvm_entry_frame(gvm_leaf_entries(s, rec)[page %
+						GVM_LEAF_PAGES]);
+	pthread_rwlock_unlock(&r->lock);
+	return has;
+}
+
 /* Make [first, end) of one leaf zero.  Called with r->lock held. */
 static int trim_leaf(struct gvm_store *s, struct gvm_region *r, u32 rec,
 		     u32 first, u32 end)

@@ -86,6 +86,8 @@ int gvm_store_write(struct gvm_store *s, struct gvm_region *r, u32 epoch,
 		    const struct gvm_put *puts, u32 n);
 int gvm_store_read(struct gvm_store *s, struct gvm_region *r, u32 epoch,
 		   u64 page, u32 count, struct gvm_ref *ret_refs);
+/* Does the page have a frame?  Whatever the epoch. */
+bool gvm_store_has(struct gvm_store *s, struct gvm_region *r, u64 page);
 int gvm_store_trim(struct gvm_store *s, struct gvm_region *r, u32 epoch,
 		   u64 page, u32 count);
 /* child is empty and nobody knows it yet; on failure drop it. */

@@ -171,15 +171,20 @@ static u32 fill_members(const struct gvm_shared *r, u32 first, u8 *to)
 	return nr;
 }
 
-/* Lost pages, by their numbers in the region.  Called with r->lock held. */
+/*
+ * Lost pages, by their numbers in the region.  Called with r->lock held: the
+ * search ends with the last one that is known to be there, for a directory can
+ * be gigabytes long.
+ */
 static u32 fill_lost(const struct gvm_shared *r, u64 from, u8 *to)
 {
-	u64 dense = 0;
+	u64 left = gvm_home_stats(r->home)->lost;
+	/* Not above the first page >= from that is kept here. */
+	u64 dense = (from >> r->slices.shift) / r->slices.servers <<
+		r->slices.shift;
 	u32 nr = 0;
 
-	if (!gvm_home_stats(r->home)->lost)
-		return 0;
-	while (nr < GVM_STATUS_LOST_MAX) {
+	while (nr < GVM_STATUS_LOST_MAX && nr < left) {
 		__le64 page;
 
 		dense = gvm_home_next_lost(r->home, dense);
