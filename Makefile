@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test model explore demo bench test-kvm install clean help
+.PHONY: all check test litmus model explore demo bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo-shared  one computation on several hosts that share memory'
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
+	@echo 'make litmus     shared regions on real processes, at length (hours; as root)'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
 	@echo 'make explore    its C code through every interleaving of small worlds (half an hour)'
 	@echo 'make test-kvm   real KVM inside an emulated machine (10 to 20 minutes)'
@@ -30,6 +31,9 @@ check: all
 test:
 	@tools/setup test
 	@tools/run-tests
+
+litmus: all
+	@tests/litmus/run-long $(BUILD)
 
 model:
 	@tests/model/run full

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See cluster.h. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,15 +17,46 @@
 
 void cluster_start(struct cluster *c, int servers, const char *const *args)
 {
+	const char *host = getenv("TEST_SERVERS_AT");
+	const char *all[16] = { NULL };
+	char listen_at[64];
+	int nr = 0;
+
 	*c = (struct cluster){ .servers = servers };
 	need_userfaultfd();
+	while (args && args[nr] && nr < 12) {
+		all[nr] = args[nr];
+		nr++;
+	}
+	if (host) {
+		snprintf(listen_at, sizeof(listen_at), "%s:0", host);
+		all[nr++] = "--listen";
+		all[nr++] = listen_at;
+		all[nr++] = "--insecure";
+	}
 	for (int i = 0; i < servers; i++) {
 		size_t at = strlen(c->list);
 
-		c->server[i] = server_start(0, args);
-		snprintf(c->list + at, sizeof(c->list) - at, "%s127.0.0.1:%d",
-			 i ? "," : "", c->server[i].port);
+		c->server[i] = server_start(0, all);
+		snprintf(c->list + at, sizeof(c->list) - at, "%s%s:%d",
+			 i ? "," : "", host ? host : "127.0.0.1",
+			 c->server[i].port);
 	}
+}
+
+/* $TEST_NETNS: node N lives in the network namespace of that name and N. */
+static void move_in(unsigned id)
+{
+	const char *prefix = getenv("TEST_NETNS");
+	char path[128];
+	int fd;
+
+	if (!prefix)
+		return;
+	snprintf(path, sizeof(path), "/run/netns/%s%u", prefix, id);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && setns(fd, CLONE_NEWNET) == 0);
+	close(fd);
 }
 
 void cluster_stop(struct cluster *c)
@@ -50,6 +82,7 @@ void node_join(const struct cluster *c, unsigned id, uint64_t bytes,
 	void *at = NULL;
 	int err;
 
+	move_in(id);
 	err = gvm_map_shared("test", bytes, &config, &ret->region, &at, &why);
 	if (!err && !at)
 		err = gvm_shared_map(ret->region, NULL, bytes,

@@ -17,7 +17,10 @@ struct cluster {
 	char	list[256];
 };
 
-/* Servers with these extra arguments (NULL ends them). */
+/*
+ * Servers with these extra arguments (NULL ends them), at $TEST_SERVERS_AT or
+ * the loopback.
+ */
 void cluster_start(struct cluster *c, int servers, const char *const *args);
 void cluster_stop(struct cluster *c);
 
