@@ -11,9 +11,7 @@
 #include "sys.h"
 #include "thread.h"
 
-#if defined(WITH_PTHREAD)
-/* The plugin for QEMU: its fault thread enters QEMU. */
-#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define WITH_PTHREAD 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)

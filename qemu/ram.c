@@ -4,16 +4,14 @@
  * follows it.
  *
  * With a region, a page that goes away takes its translations along before
- * anybody else may write it.  The pager calls for that in its own thread; we
- * are linked with a pager whose thread is an ordinary one (meson.build), so
- * that it may enter QEMU.  It takes no BQL, waits for no vCPU, and never
- * touches guest RAM: page service must go on whatever a vCPU is waiting for.
+ * anybody else may write it.  The pager calls for that in the thread that serves
+ * pages, which is one of QEMU's making so that it may enter QEMU.  It takes no
+ * BQL, waits for no vCPU, and never touches guest RAM: page service must go on
+ * whatever a vCPU is waiting for.
  */
 #include "vcpu.h"
 #include "ram.h"
 #include "giantvm/giantvm.h"
-
-#define PROT_RAM	(PROT_READ | PROT_WRITE)
 
 static struct {
 	void		*base;
@@ -25,6 +23,7 @@ static struct {
 	char		*listen;
 	struct gvm_shared_config config;
 	struct gvm_shared *region;
+	void		(*run)(void *region);	/* serves pages */
 	u64		flushed;	/* pages */
 } ram;
 
@@ -87,14 +86,9 @@ static void drop_again(CPUState *cpu, run_on_cpu_data page)
  */
 static void flush_code(void *addr, uint64_t bytes, void *arg)
 {
-	static __thread bool known;
 	ram_addr_t at = ram.at + (ram_addr_t)((u8 *)addr - (u8 *)ram.base);
 	CPUState *cpu;
 
-	if (!known) {
-		rcu_register_thread();
-		known = true;
-	}
 	qatomic_set(&ram.flushed, ram.flushed + 1);
 	shim_drop_code(at);
 	CPU_FOREACH(cpu) {
@@ -109,27 +103,41 @@ static void memory_is_lost(const char *message, void *arg)
 	gvm_die("%s", message);
 }
 
+static void *serve(void *region)
+{
+	rcu_register_thread();
+	ram.run(region);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static int start(void (*run)(void *region), void *region, void *arg)
+{
+	static QemuThread thread;
+
+	ram.run = run;
+	qemu_thread_create(&thread, "giantvm pages", serve, region,
+			   QEMU_THREAD_DETACHED);
+	return 0;
+}
+
 static int join(const char **ret_why)
 {
 	struct gvm_shared_config *config = &ram.config;
-	void *addr;
-	int err;
 
 	config->size = sizeof(*config);
 	config->servers = ram.servers ? ram.servers : "";
 	config->listen = ram.listen;
-	config->flags = GVM_SHARED_MEMFD;
+	config->memory = ram.base;
+	/* The firmware and the kernel fill it from node 0. */
+	config->flags = gvm_has_devices() ? GVM_SHARED_CLAIM : 0;
+	config->start = start;
 	config->flush_code = flush_code;
 	config->fatal = memory_is_lost;
 	if (!config->local_bytes)
 		config->local_bytes = ram.bytes;
-	err = gvm_map_shared(ram.name, ram.bytes, config, &ram.region, NULL,
-			     ret_why);
-	if (err)
-		return err;
-	*ret_why = "the region cannot take the place of the guest's RAM";
-	return gvm_shared_map(ram.region, ram.base, ram.bytes, PROT_RAM, 0,
-			      &addr);
+	return gvm_map_shared(ram.name, ram.bytes, config, &ram.region, NULL,
+			      ret_why);
 }
 
 int gvm_ram_start(const char **ret_why)
