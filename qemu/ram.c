@@ -9,9 +9,13 @@
  * BQL, waits for no vCPU, and never touches guest RAM: page service must go on
  * whatever a vCPU is waiting for.
  */
+#include <sys/syscall.h>
+
 #include "vcpu.h"
 #include "ram.h"
 #include "giantvm/giantvm.h"
+
+#define SLICE_NS	100000u
 
 static struct {
 	void		*base;
@@ -54,6 +58,8 @@ int gvm_ram_option(const char *option)
 		ram.config.slice_bytes = g_ascii_strtoull(value, NULL, 10);
 	else if (g_str_has_prefix(option, "local="))
 		ram.config.local_bytes = g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(option, "hold-us="))
+		ram.config.hold_us = (u32)g_ascii_strtoull(value, NULL, 10);
 	else if (g_str_has_prefix(option, "cluster="))
 		take_hex(value, ram.config.cluster, sizeof(ram.config.cluster));
 	else
@@ -103,9 +109,31 @@ static void memory_is_lost(const char *message, void *arg)
 	gvm_die("%s", message);
 }
 
+/*
+ * Wake up quickly although vCPUs are busy: a page that somebody waits for is
+ * worth more than the rest of a vCPU's time slice.  Linux 6.12 and later give
+ * that to whoever asks for short slices; others ignore it.
+ */
+static void be_prompt(void)
+{
+	struct {
+		u32	size, policy;
+		u64	flags;
+		s32	nice;
+		u32	priority;
+		u64	slice_ns, deadline, period;
+	} attr = { .size = sizeof(attr) };
+
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0))
+		return;
+	attr.slice_ns = SLICE_NS;
+	syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
 static void *serve(void *region)
 {
 	rcu_register_thread();
+	be_prompt();
 	ram.run(region);
 	rcu_unregister_thread();
 	return NULL;

@@ -22,7 +22,7 @@
  *	ram-file=PATH		the file, which QEMU has as its memory backend
  *	ram=NAME		the region
  *	servers=A:P+A:P, listen=A:P, member=N, slice=BYTES, local=BYTES, cluster=HEX
- *				as in struct gvm_shared_config
+ *	hold-us=N		as in struct gvm_shared_config
  */
 int gvm_ram_option(const char *option);
 
