@@ -26,7 +26,8 @@ help:
 
 check: all
 	@meson test -C $(BUILD) --no-rebuild --no-suite guest \
-		--no-suite programs --no-suite bench --no-suite rss
+		--no-suite programs --no-suite bench --no-suite rss \
+		--no-suite model --no-suite mutants
 
 test:
 	@tools/setup test

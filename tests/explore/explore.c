@@ -26,8 +26,8 @@
 #define CHOICES_MAX	400u
 
 enum what {
-	DELIVER, REPEAT, LOSE, READ, WRITE, EVICT, IMPATIENT, HOME_IMPATIENT,
-	HOME_TICK, DEMANDS, QUIET, CRASH, DECLARE, JOIN,
+	DELIVER, REPEAT, LOSE, READ, WRITE, EVICT, IMPATIENT, HOME_TICK,
+	DEMANDS, QUIET, CRASH, DECLARE, JOIN, LEAVE,
 };
 
 struct choice {
@@ -131,13 +131,11 @@ static void people(struct choice *to, u32 *nr)
 		}
 	}
 	for (u32 i = 0; i < cfg->nodes; i++) {
-		if (w.alive[i] && w.retries && w.nr)
+		if (w.retries && w.nr && world_restless(i))
 			put(to, nr, IMPATIENT, i, 0);
 		if (cfg->hold && world_has_demand(i))
 			put(to, nr, DEMANDS, i, 0);
 	}
-	if (w.retries && w.nr)
-		put(to, nr, HOME_IMPATIENT, 0, 0);
 }
 
 static u32 choices(struct choice *to)
@@ -152,6 +150,8 @@ static u32 choices(struct choice *to)
 	for (u32 i = 0; i < cfg->nodes; i++) {
 		if (w.alive[i] && w.crashes)
 			put(to, &nr, CRASH, i, 0);
+		if (w.alive[i] && w.leaves)
+			put(to, &nr, LEAVE, i, 0);
 		if (!w.alive[i] && world_member(i)) {
 			put(to, &nr, DECLARE, i, 0);
 			undeclared = true;
@@ -188,10 +188,6 @@ static bool take(struct choice c)
 		w.retries--;
 		world_node_tick(c.a);
 		return true;
-	case HOME_IMPATIENT:
-		w.retries--;
-		world_home_tick(true);
-		return true;
 	case HOME_TICK:
 		world_home_tick(false);
 		return true;
@@ -207,6 +203,8 @@ static bool take(struct choice c)
 	case DECLARE:
 		world_declare(c.a);
 		return true;
+	case LEAVE:
+		return world_leave(c.a);
 	default:
 		return world_join(c.a);
 	}

@@ -659,6 +659,11 @@ bool world_has_demand(u32 i)
 	return false;
 }
 
+bool world_restless(u32 i)
+{
+	return w.alive[i] && !gvm_node_idle(node(i));
+}
+
 void world_home_tick(bool late)
 {
 	say("home's time has come\n");
@@ -695,16 +700,13 @@ static void node_begin(u32 i, u32 epoch)
 	w.alive[i] = 1;
 }
 
-void world_crash(u32 i)
+static void node_end(u32 i)
 {
 	struct gvm_node *n = node(i);
 
-	say("node %u dies\n", i);
-	w.crashes--;
 	w.quiet = 0;
 	w.alive[i] = 0;
 	for (u32 p = 0; p < cfg->pages; p++) {
-		w.suspect[p] |= w.wanted[i][p];
 		w.value[i][p] = 0;
 		w.right[i][p] = GVM_RIGHT_NONE;
 		w.waits[i][p] = 0;
@@ -715,6 +717,28 @@ void world_crash(u32 i)
 	       offsetof(struct gvm_node, counter));
 	memset(n->demand, 0, sizeof(n->demand));
 	memset((u8 *)n + sizeof(*n), 0, gvm_node_size(&n->cfg) - sizeof(*n));
+}
+
+void world_crash(u32 i)
+{
+	say("node %u dies\n", i);
+	w.crashes--;
+	for (u32 p = 0; p < cfg->pages; p++)
+		w.suspect[p] |= w.wanted[i][p];
+	node_end(i);
+}
+
+bool world_leave(u32 i)
+{
+	if (!w.alive[i] || !gvm_node_idle(node(i)) || gvm_node_held(node(i)))
+		return false;
+	say("node %u leaves\n", i);
+	w.leaves--;
+	node_end(i);
+	gvm_home_leave(home(), i, now(), &out);
+	home_effects(NULL);
+	over();
+	return true;
 }
 
 void world_declare(u32 i)
@@ -881,6 +905,7 @@ void world_start(const struct config *config)
 	w.retries = (u8)config->retries;
 	w.crashes = (u8)config->crashes;
 	w.joins = (u8)config->joins;
+	w.leaves = (u8)config->leaves;
 	w.quiet = 0;
 }
 

@@ -32,6 +32,7 @@ struct config {
 	u32	retries;	/* impatient ones: while letters are under way */
 	u32	crashes;
 	u32	joins;
+	u32	leaves;		/* nodes that go in peace */
 	u32	fanout;
 	bool	storm;		/* every read is referred to a sharer */
 	bool	hold;		/* pages stay a while */
@@ -64,7 +65,7 @@ struct world {
 	u32	buffer[NODES_MAX][BUFFERS];
 	u32	store[PAGES_MAX];
 	u32	latest[PAGES_MAX];
-	u8	ops, losses, dups, retries, crashes, joins;
+	u8	ops, losses, dups, retries, crashes, joins, leaves;
 	u8	quiet;
 	u8	nr;
 	struct letter net[LETTERS_MAX];
@@ -95,9 +96,13 @@ void world_demands(u32 node);
 void world_home_tick(bool late);
 bool world_home_due(void);
 bool world_has_demand(u32 node);
+/* It has something that it could send again. */
+bool world_restless(u32 node);
 void world_crash(u32 node);
 void world_declare(u32 node);
 bool world_join(u32 node);
+/* False: it has something yet. */
+bool world_leave(u32 node);
 /* Everybody asks again. */
 void world_quiet(void);
 
