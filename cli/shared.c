@@ -71,7 +71,7 @@ static char *join(char *list, const char *word)
 	}
 	if (len)
 		list[len++] = ',';
-	strcpy(list + len, word);
+	memcpy(list + len, word, strlen(word) + 1);
 	return list;
 }
 
