@@ -18,6 +18,8 @@
 #include "monitor.h"
 #include "watch.h"
 
+/* Not inlined: two buffers of this size do not fit a frame. */
+__attribute__((noinline))
 static void path_of(char *buf, size_t size, const char *name)
 {
 	char dir[192];
@@ -26,6 +28,7 @@ static void path_of(char *buf, size_t size, const char *name)
 	snprintf(buf, size, "%s/%s", dir, name);
 }
 
+__attribute__((noinline))
 static int view_of(const char *name, struct gvm_view *ret_view)
 {
 	char path[256];
