@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
 /*
  * What the core needs from the world, for userspace.  The kernel module brings
- * its own file of the same name; -I decides which one is used, so that core/
- * holds no #ifdef for its surroundings.
+ * its own file of the same name and guard, included before all others
+ * (tests/kernel), so that core/ holds no #ifdef for its surroundings.
  *
  * A port supplies: fixed-width and little-endian types, bool, NULL, offsetof,
  * static_assert, errno constants, gvm_bug_on(), and the four mem* functions a
