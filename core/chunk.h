@@ -15,13 +15,12 @@ struct gvm_chunk {
 	u64	va0;		/* where its first page is mapped, or would be */
 	u16	resident;	/* pages here and mapped: policy's domain */
 	u16	stored;		/* pages the home has, or is being sent */
-	u16	armed;		/* pages that lie in a registered mapping */
 	u16	server;		/* index of its home; GVM_SERVER_NONE: not placed */
 	u8	gen_oldest;	/* no resident page is older than this (hint) */
 	u8	flags;		/* the pager's */
 	u8	fills;		/* of late: pages fetched and mapped protected */
 	u8	writes;		/* of late: how many of those were written */
-	u8	reserved[4];
+	u8	reserved[6];
 	u8	state[GVM_CHUNK_PAGES];	/* enum gvm_page_state, core/page.h */
 	u8	gen[GVM_CHUNK_PAGES];	/* resident: age; else when it left */
 	u32	word[GVM_CHUNK_PAGES];	/* by state: CRC, staging slot, request */

@@ -376,8 +376,7 @@ void gvm_apply_data(struct gvm_shard *s, struct gvm_request *r,
 		if (done < n)
 			install(s, p + done, n - done, bodies[i + done], why);
 	}
-	s->stats->server[r->server < GVM_STATS_SERVERS ? r->server :
-			 GVM_STATS_SERVERS - 1].pages_read += r->pages;
+	gvm_server_stats(s, r->server)->pages_read += r->pages;
 	if (r->fault_ns)
 		gvm_hist_add((struct gvm_hist *)&s->stats->latency_remote,
 			     gvm_now_ns() - r->fault_ns);

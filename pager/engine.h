@@ -146,6 +146,9 @@ int gvm_fd_high(int fd);
 int gvm_owns_fd(int fd);
 void gvm_fd_mine(int fd, bool mine);
 
+/* socket.c: a connection that is under way, or -errno */
+long gvm_socket_connect(const struct sockaddr_storage *addr, u32 len);
+
 /* servers.c: "host:port,host:port"; on failure g->why says what is wrong */
 int gvm_parse_servers(struct gvm *g, const char *list);
 /* The same for anybody; to be unmapped (nr entries). */

@@ -118,6 +118,7 @@ struct gvm_request {
 };
 
 #define GVM_REQUEST_NONE	0xffffffffu
+#define GVM_BACKOFF_MIN_NS	20000000ull	/* between attempts to connect */
 
 /* link.c: one server as this shard sees it */
 
@@ -237,6 +238,14 @@ struct gvm_shard {
 
 	struct gvm_stats *stats;	/* in shared memory; one writer: us */
 };
+
+/* Servers beyond the last that has figures of its own are summed there. */
+static inline struct gvm_stats_server *
+gvm_server_stats(const struct gvm_shard *s, u16 server)
+{
+	return &s->stats->server[server < GVM_STATS_SERVERS ? server :
+				 GVM_STATS_SERVERS - 1];
+}
 
 static inline u64 gvm_page_va(const struct gvm_chunk *chunk, u32 idx)
 {
@@ -362,6 +371,17 @@ void gvm_request_resend_all(struct gvm_shard *s, u16 server);
 void gvm_request_answered(struct gvm_shard *s, u16 server,
 			  const struct gvm_head *head, const void *payload);
 
+/* place.c */
+u16 gvm_link_place(struct gvm_shard *s);
+
+/* session.c: from a socket to both lanes up */
+void gvm_session_open(struct gvm_shard *s, u16 server);
+void gvm_session_connected(struct gvm_shard *s, u16 server, u8 lane);
+void gvm_session_message(struct gvm_shard *s, u16 server, u8 lane,
+			 const struct gvm_head *head, const void *payload);
+void gvm_session_failed(struct gvm_shard *s, u16 server, int err,
+			const char *why);
+
 /* link.c */
 int gvm_links_init(struct gvm_shard *s);
 void gvm_links_fini(struct gvm_shard *s, bool drop);
@@ -369,7 +389,7 @@ void gvm_link_event(struct gvm_shard *s, u16 server, u8 lane, u32 events);
 void gvm_links_tick(struct gvm_shard *s);
 void gvm_link_lost(struct gvm_shard *s, u16 server, const char *why);
 bool gvm_link_up(const struct gvm_shard *s, u16 server);
-u16 gvm_link_place(struct gvm_shard *s);
+void gvm_lane_watch(struct gvm_shard *s, u16 server, u8 lane);
 void gvm_lane_want_out(struct gvm_shard *s, u16 server, u8 lane, bool on);
 
 #endif

@@ -256,7 +256,6 @@ void gvm_peer_gone(struct gvm_shared *r, u16 node);
 void gvm_peers_tick(struct gvm_shared *r);
 
 /* socket.c */
-long gvm_socket_connect(const struct sockaddr_storage *addr, u32 len);
 void gvm_peers_address(struct gvm_shared *r, int fd);
 int gvm_peers_listen(struct gvm_shared *r, const char *at, int backlog);
 

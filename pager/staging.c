@@ -252,8 +252,7 @@ void gvm_staging_written(struct gvm_shard *s, struct gvm_request *r)
 	u16 server = r->server;
 	u32 trims = 0;
 
-	s->stats->server[server < GVM_STATS_SERVERS ? server :
-			 GVM_STATS_SERVERS - 1].pages_written += r->pages;
+	gvm_server_stats(s, server)->pages_written += r->pages;
 	s->stats->written += r->pages;
 	for (u32 i = 0; i < r->pages; i++) {
 		if (!written_one(s, &r->page[i]))
