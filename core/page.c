@@ -78,8 +78,6 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_WRITE_FAULT]	= TO(DIRTY, GVM_ACT_UNPROTECT),
 		[GVM_EV_STAGE]		= TO(STAGED, GVM_ACT_QUEUE),
 		/* The driver sends TRIM only where home holds something. */
-		[GVM_EV_STAGE_ZERO]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT |
-					     GVM_ACT_TRIM),
 		/* Fetched, mapped writable, and never written. */
 		[GVM_EV_STAGE_SAME]	= TO(STAGED_CLEAN, 0),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_UNMAP |
@@ -90,7 +88,6 @@ steps[GVM_PAGE_STATE_NR][GVM_EV_NR] = {
 		[GVM_EV_WRITE_FAULT]	= TO(DIRTY_WB, GVM_ACT_UNPROTECT),
 		/* Must not be sent before the older one was answered. */
 		[GVM_EV_STAGE]		= TO(STAGED_WB, 0),
-		[GVM_EV_STAGE_ZERO]	= TO(ZERO_WB, GVM_ACT_FREE_SLOT),
 		[GVM_EV_WRITTEN]	= TO(DIRTY, 0),
 		[GVM_EV_REFUSED]	= TO(DIRTY, 0),
 		[GVM_EV_DISCARD]	= TO(ZERO_WB, GVM_ACT_UNMAP),

@@ -36,7 +36,6 @@ enum gvm_page_event {
 	GVM_EV_PREFETCH,	/* nobody waits; the policy wants it here */
 	GVM_EV_DATA,		/* the READ was answered; bytes are at hand */
 	GVM_EV_STAGE,		/* eviction has taken it into a staging slot */
-	GVM_EV_STAGE_ZERO,	/* eviction took it away and it was all zero */
 	GVM_EV_STAGE_SAME,	/* ... and it was equal to home's copy */
 	GVM_EV_SEND,		/* the driver puts its WRITE on the wire */
 	GVM_EV_WRITTEN,		/* the WRITE or TRIM was answered */

@@ -215,15 +215,17 @@ static int move_evict(const struct world *w, struct model *m, const char **why)
 	return feed(w, m, GVM_EV_STAGE, 0, why);
 }
 
+/* The driver finds that it is all zero, and discards it at once. */
 static int move_evict_zero(const struct world *w, struct model *m,
 			   const char **why)
 {
+	int ret;
+
 	if (!gvm_page_resident(m->state) || m->state == GVM_PAGE_CLEAN ||
 	    m->local)
 		return 0;
-	m->pte = PTE_NONE;
-	m->slot = 1;
-	return feed(w, m, GVM_EV_STAGE_ZERO, 0, why);
+	ret = move_evict(w, m, why);
+	return ret == 1 ? feed(w, m, GVM_EV_DISCARD, 0, why) : ret;
 }
 
 /* Nothing was written since it came from home, and the driver knows. */

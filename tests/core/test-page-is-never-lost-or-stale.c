@@ -223,7 +223,7 @@ static void check_tables(void)
 	check_noticed(GVM_PAGE_WRITING, GVM_EV_REFUSED, GVM_PAGE_STAGED_CLEAN,
 		      0);
 	/* Home keeps an old version of a page that is zero. */
-	check_noticed(GVM_PAGE_DIRTY, GVM_EV_STAGE_ZERO, GVM_PAGE_ZERO,
+	check_noticed(GVM_PAGE_STAGED, GVM_EV_DISCARD, GVM_PAGE_ZERO,
 		      GVM_ACT_FREE_SLOT);
 	/* Never queued: rests in staging for ever. */
 	check_noticed(GVM_PAGE_STAGED_WB, GVM_EV_WRITTEN, GVM_PAGE_STAGED, 0);

@@ -18,19 +18,19 @@
 
 /* Which events are legal: one letter per event, in the order of the enum. */
 static const char legal[GVM_PAGE_STATE_NR][GVM_EV_NR + 1] = {
-	/* Read Write Prefetch Data Stage stage-Zero stage-samE Send writTen
+	/* Read Write Prefetch Data Stage stage-samE Send writTen
 	 * reFused reLease dIscard */
-	[GVM_PAGE_ZERO]		= "RW.........I",
-	[GVM_PAGE_ZERO_WB]	= "RW......TF.I",
-	[GVM_PAGE_REMOTE]	= "RWP........I",
-	[GVM_PAGE_FETCH]	= "RW.D.......I",
-	[GVM_PAGE_CLEAN]	= "RW..S......I",
-	[GVM_PAGE_DIRTY]	= "RW..SZE....I",
-	[GVM_PAGE_DIRTY_WB]	= "RW..SZ..TF.I",
-	[GVM_PAGE_STAGED_CLEAN]	= "RW........LI",
-	[GVM_PAGE_STAGED]	= "RW.....N...I",
-	[GVM_PAGE_STAGED_WB]	= "RW......TF.I",
-	[GVM_PAGE_WRITING]	= "RW......TF.I",
+	[GVM_PAGE_ZERO]		= "RW........I",
+	[GVM_PAGE_ZERO_WB]	= "RW.....TF.I",
+	[GVM_PAGE_REMOTE]	= "RWP.......I",
+	[GVM_PAGE_FETCH]	= "RW.D......I",
+	[GVM_PAGE_CLEAN]	= "RW..S.....I",
+	[GVM_PAGE_DIRTY]	= "RW..SE....I",
+	[GVM_PAGE_DIRTY_WB]	= "RW..S..TF.I",
+	[GVM_PAGE_STAGED_CLEAN]	= "RW.......LI",
+	[GVM_PAGE_STAGED]	= "RW....N...I",
+	[GVM_PAGE_STAGED_WB]	= "RW.....TF.I",
+	[GVM_PAGE_WRITING]	= "RW.....TF.I",
 };
 
 static bool unanswered(u8 state)
@@ -57,7 +57,6 @@ static void check_bytes(u8 from, enum gvm_page_event event, u8 to, u16 acts)
 	CHECK(!!(acts & GVM_ACT_FILL) == (event == GVM_EV_DATA));
 	/* It stops being resident by eviction, or its bytes are dropped. */
 	CHECK((was && !is) == (event == GVM_EV_STAGE ||
-			       event == GVM_EV_STAGE_ZERO ||
 			       event == GVM_EV_STAGE_SAME ||
 			       (acts & GVM_ACT_UNMAP)));
 	/* A slot that is left was stolen from or freed, once. */
@@ -65,8 +64,7 @@ static void check_bytes(u8 from, enum gvm_page_event event, u8 to, u16 acts)
 		CHECK(one_bit(acts & (GVM_ACT_FREE_SLOT | GVM_ACT_STEAL |
 				      GVM_ACT_STEAL_DIRTY)));
 	else
-		CHECK(!!(acts & GVM_ACT_FREE_SLOT) ==
-		      (event == GVM_EV_STAGE_ZERO));
+		CHECK(!(acts & GVM_ACT_FREE_SLOT));
 	/* Nothing becomes clean but by home's own bytes. */
 	if (to == GVM_PAGE_CLEAN && from != to)
 		CHECK(event == GVM_EV_DATA || from == GVM_PAGE_STAGED_CLEAN);
