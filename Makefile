@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test litmus model explore demo bench test-kvm install clean help
+.PHONY: all check test litmus model explore demo demo-shared demo-fullshare bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -14,6 +14,7 @@ help:
 	@echo 'make            build into ./$(BUILD)'
 	@echo 'make demo       a Linux guest with four times the RAM that its host gives it'
 	@echo 'make demo-shared  one computation on several hosts that share memory'
+	@echo 'make demo-fullshare  one Linux guest on the processors of two hosts'
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
 	@echo 'make litmus     shared regions on real processes, at length (hours; as root)'
@@ -51,6 +52,16 @@ demo-shared:
 	@tools/setup build
 	@$(MAKE) --no-print-directory all
 	@examples/heat/run $(BUILD)
+
+# QEMU's headers are what the plugin is built against; meson looks for them
+# when it configures.
+demo-fullshare:
+	@tools/setup fullshare
+	@qemu/headers > /dev/null
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@test -e $(BUILD)/qemu/giantvm-vcpu.so || meson setup --reconfigure $(BUILD) > /dev/null
+	@$(MAKE) --no-print-directory all
+	@demo/fullshare $(BUILD)
 
 # Real KVM, in an emulated machine.
 test-kvm:
