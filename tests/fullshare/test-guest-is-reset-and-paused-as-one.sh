@@ -29,7 +29,7 @@ used()
 	done | awk '{ n += $1 + $2 } END { print n + 0 }'
 }
 
-console "guest: up" 120
+console "guest: up" 300
 echo stop >&9
 end=$((SECONDS + 20))
 before=-1
@@ -40,13 +40,13 @@ until now=$(used); [ "$now" = "$before" ] || [ $SECONDS -ge $end ]; do
 done
 [ "$now" = "$before" ] || fail "node 1 computes while the guest is paused"
 echo cont >&9
-console "guest: end 0" 60
+console "guest: end 0" 120
 
 count()
 {
 	[ "$(grep -ac "guest: end 0" "$dir/console")" -ge 2 ]
 }
-end=$((SECONDS + 150))
+end=$((SECONDS + 400))
 until count || [ $SECONDS -ge $end ]; do
 	sleep 0.2
 done

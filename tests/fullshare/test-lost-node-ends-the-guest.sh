@@ -21,7 +21,7 @@ try()
 
 	start 1 "gvm_cpus=2 gvm_wait=yes"
 	start 0 "gvm_cpus=2 gvm_wait=yes"
-	console "guest: waiting" 120 || return
+	console "guest: waiting" 300 || return
 	pid=$(pid_of "$2")
 	kill "-$1" "$pid"
 	ended $other $limit_s || return

@@ -19,7 +19,7 @@ words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500"
 for ((i = nodes - 1; i >= 0; i--)); do
 	start $i "$words"
 done
-console "guest: end" 150
+console "guest: end" 400
 grep -aq "guest: end 0" "$dir/console" || fail "something was wrong in the guest"
 for ((i = 0; i < nodes; i++)); do
 	ended $i 30 && { [ "$status" = 0 ] || fail "status $status of node $i"; }
