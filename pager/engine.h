@@ -48,6 +48,12 @@ struct gvm_server_addr {
 	char		text[56];
 };
 
+/* A server's room, as all shards see it (atomic); place.c. */
+struct gvm_room {
+	u64	pages_free;	/* as it told any of them last */
+	u64	promised;	/* what their chunks there may still need */
+};
+
 struct gvm_monitor;
 
 /* What other threads ask of a shard; command.c. */
@@ -80,6 +86,7 @@ struct gvm_command {
 struct gvm {
 	struct gvm_server_addr *servers;
 	u32	servers_nr;
+	struct gvm_room *rooms;		/* one per server */
 	u32	shards_nr;
 	struct gvm_shard *shards[GVM_SHARDS_MAX];
 	struct gvm_uffd_caps caps;

@@ -209,7 +209,7 @@ static int start_empty(struct gvm_shard *s)
 
 	gvm_cache_init(&s->cache, (u32)s->frames);
 	for (u32 i = 0; i < s->gvm->servers_nr; i++)
-		s->links[i].stored = 0;
+		s->links[i].stored = s->links[i].chunks = 0;
 	err = gvm_table_init(&s->table);
 	return err ? err : gvm_requests_init(s);
 }

@@ -163,6 +163,7 @@ static void close_all(struct gvm *g)
 		gvm_fd_mine(g->dev_fd, false);
 		gvm_sys(SYS_close, g->dev_fd);
 	}
+	gvm_mem_unmap(g->rooms, g->servers_nr * sizeof(*g->rooms));
 	gvm_mem_unmap(g->servers, g->servers_nr * sizeof(*g->servers));
 	gvm_mem_unmap(g->fork_commands, GVM_SHARDS_MAX *
 		      sizeof(*g->fork_commands));
@@ -205,7 +206,8 @@ static int open_all(struct gvm *g, const struct gvm_config *c)
 		return err;
 	g->fork_commands = gvm_mem_map(GVM_SHARDS_MAX *
 				       sizeof(*g->fork_commands));
-	return g->fork_commands ? open_shards(g) : -ENOMEM;
+	g->rooms = gvm_mem_map(g->servers_nr * sizeof(*g->rooms));
+	return g->fork_commands && g->rooms ? open_shards(g) : -ENOMEM;
 }
 
 int gvm_init(const struct gvm_config *config, struct gvm **ret_gvm,

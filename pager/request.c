@@ -313,11 +313,11 @@ void gvm_request_answered(struct gvm_shard *s, u16 server,
 		gvm_apply_data(s, r, payload);
 		return;			/* puts the request itself */
 	case GVM_MSG_WRITE:
-		link->pages_free = gvm_le64(w->pages_free);
+		gvm_place_told(s, server, gvm_le64(w->pages_free));
 		gvm_staging_written(s, r);
 		return;			/* likewise */
 	case GVM_MSG_TRIM:
-		link->pages_free = gvm_le64(w->pages_free);
+		gvm_place_told(s, server, gvm_le64(w->pages_free));
 		for (u32 i = 0; i < r->pages; i++)
 			gvm_page_trimmed(s, r->page[i].va, r->page[i].count);
 		break;

@@ -165,7 +165,7 @@ static void attached(struct gvm_shard *s, u16 server, u8 lane,
 	if (!lane) {
 		link->handle = head->region;
 		link->epoch = head->epoch;
-		link->pages_free = gvm_le64(a->pages_free);
+		gvm_place_told(s, server, gvm_le64(a->pages_free));
 		connect_lane(s, server, 1);
 		return;
 	}

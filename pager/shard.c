@@ -180,6 +180,7 @@ static void tick(struct gvm_shard *s)
 	gvm_links_tick(s);
 	gvm_fault_check_parked(s);
 	slow_gauges(s);
+	gvm_place_tick(s);
 	if (!s->quiet && !s->making_room)
 		gvm_huge_tick(s);
 	wanted = __atomic_exchange_n(&s->frames_wanted, 0, __ATOMIC_ACQUIRE);

@@ -150,6 +150,7 @@ struct gvm_link {
 	u8	attached_before;
 	u64	stored;		/* pages it holds of ours, as we count them */
 	u64	chunks;		/* placed there: each may grow to 512 pages */
+	u64	promised;	/* of ours in gvm_room.promised */
 	u64	retry_ns;	/* when to connect again; 0: not waiting */
 	u64	backoff_ns;
 	u64	alive_ns;	/* last time it answered anything */
@@ -372,6 +373,8 @@ void gvm_request_answered(struct gvm_shard *s, u16 server,
 			  const struct gvm_head *head, const void *payload);
 
 /* place.c */
+void gvm_place_told(struct gvm_shard *s, u16 server, u64 pages_free);
+void gvm_place_tick(struct gvm_shard *s);
 u16 gvm_link_place(struct gvm_shard *s);
 
 /* session.c: from a socket to both lanes up */
