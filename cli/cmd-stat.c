@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,13 +13,16 @@
 #include "commands.h"
 #include "report.h"
 #include "stat-server.h"
+#include "stat-shared.h"
 #include "text.h"
 
 static const char usage[] =
 "Usage: giantvm stat [PID] [--json]\n"
+"       giantvm stat --shared [--json]\n"
 "       giantvm stat --server HOST:PORT [--json]\n"
 "Show the programs that run under giantvm, one of them in detail, or a server.\n"
 "\n"
+"  --shared             show the shared regions that programs have mapped\n"
 "  --server HOST:PORT   ask a memory server how full it is (port 9999)\n"
 "  --json               print a JSON value, with the names of giantvm.h\n"
 "  --help               show this help\n";
@@ -77,6 +81,9 @@ static int show_all(int json)
 	}
 	if (json)
 		return gvm_json_print(list) ? GVM_EXIT_FAIL : GVM_EXIT_OK;
+	/* Shared regions are shown by themselves, where there are any. */
+	if (gvm_shared_list(NULL, 0) > 0)
+		return gvm_stat_shared(false, true);
 	if (!shown)
 		printf("no programs of this user run under giantvm; start one with 'giantvm run'\n");
 	return GVM_EXIT_OK;
@@ -86,11 +93,13 @@ int gvm_cmd_stat(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "server", required_argument, NULL, 's' },
+		{ "shared", no_argument, NULL, 'S' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	const char *server = NULL;
+	bool shared = false;
 	int json = 0;
 	pid_t pid;
 	int c;
@@ -99,6 +108,9 @@ int gvm_cmd_stat(int argc, char **argv)
 		switch (c) {
 		case 's':
 			server = optarg;
+			break;
+		case 'S':
+			shared = true;
 			break;
 		case 'j':
 			json = 1;
@@ -114,6 +126,8 @@ int gvm_cmd_stat(int argc, char **argv)
 		return gvm_surplus(argv[0], argv[argc - 1]);
 	if (server)
 		return gvm_stat_server(server, json);
+	if (shared)
+		return gvm_stat_shared(json, false);
 	if (optind == argc)
 		return show_all(json);
 	if (!gvm_pid(argv[0], argv[optind], &pid))

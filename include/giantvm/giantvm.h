@@ -430,6 +430,12 @@ struct gvm_shared_stats {
 int gvm_shared_stats(const struct gvm_shared *region,
 		     struct gvm_shared_stats *ret_stats);
 
+/*
+ * Statistics of the regions that processes of this user (all, for root) have
+ * mapped on this machine.  Returns how many there are, and fills at most max.
+ */
+int gvm_shared_list(struct gvm_shared_stats *ret_stats, int max);
+
 #ifdef __cplusplus
 }
 #endif
