@@ -12,7 +12,7 @@
 #
 # and ends with `finish`.  Everything is killed at the end, whatever happens.
 build=$1
-here=$(dirname "$(readlink -f "$0")")
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 top=$here/../..
 giantvm=$build/cli/giantvm
 qemu=${GIANTVM_QEMU:-qemu-system-x86_64}
