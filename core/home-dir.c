@@ -99,6 +99,17 @@ static void set_free(struct gvm_home *h, u64 i)
 	h->set_free = (u32)i;
 }
 
+static u32 set_take(struct gvm_home *h)
+{
+	u32 i = h->set_free;
+
+	if (i != GVM_NONE32)
+		h->set_free = (u32)gvm_set(h, i)->summary[0];
+	else if (h->set_fresh < h->cfg.sets_max)
+		i = h->set_fresh++;
+	return i;
+}
+
 void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
 		    enum gvm_dir_kind kind, u16 owner)
 {
@@ -115,15 +126,22 @@ static u64 coarse_bit(u16 node)
 	return 1ull << node / COARSE_NODES;
 }
 
+/* The nodes of bit i are those from i * COARSE_NODES up to here. */
+static u32 coarse_end(u32 i)
+{
+	u32 end = (i + 1) * COARSE_NODES;
+
+	return end < GVM_NODES_MAX ? end : GVM_NODES_MAX;
+}
+
 /* Four ids and one more. */
 static void outgrow(struct gvm_home *h, struct gvm_dir *d, u16 node)
 {
-	u32 i = h->set_free;
+	u32 i = set_take(h);
 	u64 ids = d->b;
 	u64 vector = coarse_bit(node);
 
 	if (i != GVM_NONE32) {
-		h->set_free = (u32)gvm_set(h, i)->summary[0];
 		gvm_sharers_clear(gvm_set(h, i));
 		gvm_sharers_add(gvm_set(h, i), node);
 	}
@@ -164,18 +182,6 @@ void gvm_dir_add(struct gvm_home *h, struct gvm_dir *d, u16 node)
 	}
 }
 
-void gvm_dir_remove(struct gvm_home *h, struct gvm_dir *d, u16 node)
-{
-	if (gvm_dir_format(d) == GVM_DIR_SET)
-		gvm_sharers_remove(gvm_set(h, d->b), node);
-	if (gvm_dir_format(d) != GVM_DIR_INLINE)
-		return;
-	for (u32 i = 0; i < INLINE_MAX; i++) {
-		if ((d->b >> i * ID_BITS & ID_MASK) == node + 1ull)
-			d->b &= ~(ID_MASK << i * ID_BITS);
-	}
-}
-
 bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node)
 {
 	if (gvm_dir_kind(d) != GVM_DIR_HOME)
@@ -203,11 +209,11 @@ void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
 		return;
 	}
 	if (gvm_dir_format(d) == GVM_DIR_COARSE) {
-		for (u32 id = gvm_sharers_next(&h->live, 0, GVM_NODES_MAX);
-		     id < GVM_NODES_MAX;
-		     id = gvm_sharers_next(&h->live, id + 1, GVM_NODES_MAX)) {
-			if (d->b & coarse_bit((u16)id))
-				gvm_sharers_add(set, id);
+		for (u32 i = 0; i < COARSE_BITS; i++) {
+			if (d->b >> i & 1)
+				gvm_sharers_add_range(set, &h->live,
+						      i * COARSE_NODES,
+						      coarse_end(i));
 		}
 		return;
 	}
@@ -219,20 +225,40 @@ void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
 	}
 }
 
+u32 gvm_dir_count(const struct gvm_home *h, const struct gvm_dir *d)
+{
+	u32 n = 0;
+
+	if (gvm_dir_kind(d) != GVM_DIR_HOME)
+		return 0;
+	if (gvm_dir_format(d) == GVM_DIR_SET)
+		return gvm_sharers_common(gvm_set(h, d->b), &h->live);
+	if (gvm_dir_format(d) == GVM_DIR_COARSE) {
+		for (u32 i = 0; i < COARSE_BITS; i++) {
+			if (d->b >> i & 1)
+				n += gvm_sharers_count(&h->live,
+						       i * COARSE_NODES,
+						       coarse_end(i));
+		}
+		return n;
+	}
+	for (u32 i = 0; i < INLINE_MAX; i++) {
+		u64 id = d->b >> i * ID_BITS & ID_MASK;
+
+		n += id && gvm_sharers_has(&h->live, (u32)id - 1);
+	}
+	return n;
+}
+
 u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
 		 u64 chance)
 {
 	u32 id = GVM_NODES_MAX;
-	u32 from;
 
 	if (gvm_dir_format(d) == GVM_DIR_INLINE)
 		id = (u32)(d->b >> chance % INLINE_MAX * ID_BITS & ID_MASK) - 1;
-	if (gvm_dir_format(d) == GVM_DIR_SET) {
-		from = (u32)(chance % h->cfg.nodes_max);
-		id = gvm_sharers_next(gvm_set(h, d->b), from, GVM_NODES_MAX);
-		if (id == GVM_NODES_MAX)
-			id = gvm_sharers_next(gvm_set(h, d->b), 0, from);
-	}
+	if (gvm_dir_format(d) == GVM_DIR_SET)
+		id = gvm_sharers_some(gvm_set(h, d->b), chance);
 	if (id >= GVM_NODES_MAX || id == node ||
 	    !gvm_sharers_has(&h->live, id))
 		return GVM_NODE_NONE;

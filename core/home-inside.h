@@ -56,10 +56,12 @@ struct gvm_home_txn {
 	u64	seq;
 	u64	txn;
 	u64	driven_ns;
+	u64	asked_ns;	/* others: INVALIDATE, RECALL, CANCEL */
 	u64	need;		/* slots that count */
 	u16	requester;
 	u16	owner;
 	u16	next;		/* chain of its hash, or free list */
+	u16	next_todo;
 	u16	first;		/* requests that wait, oldest first */
 	u16	last;
 	u8	kind;		/* enum gvm_txn_kind */
@@ -68,6 +70,7 @@ struct gvm_home_txn {
 	bool	exclusive;	/* ASKING: what the grant was */
 	bool	dead;		/* FETCHING: the requester is */
 	bool	due;		/* to be driven by the next tick */
+	bool	todo;		/* in the list, even if free by now */
 	struct gvm_slot_range slot[GVM_SLOTS];
 };
 
@@ -96,11 +99,15 @@ struct gvm_home {
 	u32	wait_chains;
 	u32	txns_used;
 	u32	set_free;
+	u32	set_fresh;	/* those from here on were never used */
 	u32	idle;		/* transactions of kind IDLE */
 	u32	claimer;	/* owner of untouched pages + 1; 0: none */
 	bool	fresh;		/* no page was ever touched */
 	u16	txn_free;
+	u16	txn_fresh;
 	u16	wait_free;
+	u16	wait_fresh;
+	u16	todo;		/* transactions for the next tick */
 	u64	sweep_at;	/* pages left to be swept: [sweep_at, pages) */
 	bool	sweeping;
 	struct gvm_sharers live;	/* members */
@@ -172,6 +179,12 @@ static inline struct gvm_sharers *gvm_set(const struct gvm_home *h, u64 i)
 	return (struct gvm_sharers *)gvm_home_table(h, h->set_at) + i;
 }
 
+/* Of one node and page; the lower half, a counter, may have wrapped. */
+static inline bool gvm_txn_older(u64 a, u64 b)
+{
+	return a >> 32 != b >> 32 ? a < b : (s32)((u32)a - (u32)b) < 0;
+}
+
 static inline void gvm_home_due(struct gvm_home *h, u64 at_ns)
 {
 	if (at_ns < h->deadline_ns)
@@ -196,12 +209,12 @@ u16 gvm_dir_owner(const struct gvm_dir *d);
 void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
 		    enum gvm_dir_kind kind, u16 owner);
 void gvm_dir_add(struct gvm_home *h, struct gvm_dir *d, u16 node);
-void gvm_dir_remove(struct gvm_home *h, struct gvm_dir *d, u16 node);
 /* Surely or (coarse) possibly a sharer. */
 bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node);
 /* The sharers that are members, into set (which is cleared first). */
 void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
 		  struct gvm_sharers *set);
+u32 gvm_dir_count(const struct gvm_home *h, const struct gvm_dir *d);
 /* Some sharer other than node, by chance; GVM_NODE_NONE: none found. */
 u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
 		 u64 chance);
@@ -210,6 +223,8 @@ u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
 struct gvm_home_txn *gvm_txn_find(const struct gvm_home *h, u64 page);
 struct gvm_home_txn *gvm_txn_take(struct gvm_home *h, u64 page);
 void gvm_txn_put(struct gvm_home *h, struct gvm_home_txn *t);
+/* Let the next tick look at it: IDLE, or due. */
+void gvm_txn_todo(struct gvm_home_call *c, struct gvm_home_txn *t);
 bool gvm_wait_add(struct gvm_home *h, struct gvm_home_txn *t,
 		  const struct gvm_request_in *r);
 bool gvm_wait_next(struct gvm_home *h, struct gvm_home_txn *t,
@@ -229,6 +244,10 @@ void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r);
 /* Send again what is missing.  r: the requester asked; NULL: somebody else. */
 void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
+		   const struct gvm_request_in *r);
+/* Nothing was heard of it for longer than retry_ns. */
+bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t);
+void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r);
 int gvm_on_done(struct gvm_home_call *c);
 int gvm_on_decline(struct gvm_home_call *c);

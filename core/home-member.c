@@ -62,7 +62,7 @@ static void set_kind(struct gvm_home *h, struct gvm_home_txn *t,
 static void drive_soon(struct gvm_home_call *c, struct gvm_home_txn *t)
 {
 	t->due = true;
-	gvm_home_due(c->h, c->now);
+	gvm_txn_todo(c, t);
 }
 
 /* Who waits for the page will hear of it in the next tick. */
@@ -71,7 +71,7 @@ static void lose(struct gvm_home_call *c, struct gvm_home_txn *t,
 {
 	gvm_home_lose(c->h, d);
 	set_kind(c->h, t, GVM_TXN_IDLE);
-	gvm_home_due(c->h, c->now);
+	gvm_txn_todo(c, t);
 }
 
 /*
@@ -91,7 +91,7 @@ static void requester_gone(struct gvm_home_call *c, struct gvm_home_txn *t,
 			return;
 		}
 		set_kind(c->h, t, GVM_TXN_IDLE);
-		gvm_home_due(c->h, c->now);
+		gvm_txn_todo(c, t);
 		return;
 	case GVM_TXN_MOVING:
 		t->dead = !left;
@@ -145,7 +145,7 @@ static void gone(struct gvm_home *h, u32 node, bool left, u64 now_ns,
 	h->sweeping = true;
 	h->sweep_at = 0;
 	gvm_home_due(h, now_ns);
-	for (u32 i = 0; i < h->cfg.txns_max; i++) {
+	for (u32 i = 0; i < h->txn_fresh; i++) {
 		struct gvm_home_txn *t = gvm_txn(h, i);
 
 		if (t->kind == GVM_TXN_FREE || t->kind == GVM_TXN_IDLE)
@@ -199,33 +199,42 @@ static void sweep(struct gvm_home *h)
 	gvm_sharers_clear(&h->dying);
 }
 
+static void do_todo(struct gvm_home_call *c)
+{
+	struct gvm_home *h = c->h;
+	u16 i = h->todo;
+
+	h->todo = GVM_NONE16;
+	while (i != GVM_NONE16) {
+		struct gvm_home_txn *t = gvm_txn(h, i);
+
+		i = t->next_todo;
+		t->next_todo = 0;
+		t->todo = false;
+		if (t->kind == GVM_TXN_FREE ||
+		    (t->kind != GVM_TXN_IDLE && !t->due))
+			continue;
+		if (!gvm_home_room(c))
+			gvm_txn_todo(c, t);
+		else if (t->kind == GVM_TXN_IDLE)
+			gvm_home_finish(c, t);
+		else
+			gvm_txn_drive(c, t, NULL);
+	}
+}
+
 void gvm_home_tick(struct gvm_home *h, u64 now_ns, struct gvm_co_out *out)
 {
 	struct gvm_home_call c = { .h = h, .now = now_ns, .out = out };
-	bool more = false;
 
 	out->nr = 0;
 	if (now_ns < h->deadline_ns)
 		return;
 	h->deadline_ns = GVM_NEVER;
-	for (u32 i = 0; h->txns_used && i < h->cfg.txns_max; i++) {
-		struct gvm_home_txn *t = gvm_txn(h, i);
-
-		if (t->kind == GVM_TXN_FREE ||
-		    (t->kind != GVM_TXN_IDLE && !t->due))
-			continue;
-		if (!gvm_home_room(&c)) {
-			more = true;
-			break;
-		}
-		if (t->kind == GVM_TXN_IDLE)
-			gvm_home_finish(&c, t);
-		else
-			gvm_txn_drive(&c, t, NULL);
-	}
+	do_todo(&c);
 	if (h->sweeping)
 		sweep(h);
-	if (more || h->sweeping)
+	if (h->sweeping)
 		gvm_home_due(h, now_ns);
 }
 
@@ -238,12 +247,13 @@ void gvm_home_check(const struct gvm_home *h)
 {
 	u32 used = 0, idle = 0;
 
-	for (u32 i = 0; i < h->cfg.txns_max; i++) {
+	for (u32 i = 0; i < h->txn_fresh; i++) {
 		const struct gvm_home_txn *t = gvm_txn(h, i);
 
 		if (t->kind == GVM_TXN_FREE)
 			continue;
 		used++;
+		gvm_bug_on((t->kind == GVM_TXN_IDLE || t->due) && !t->todo);
 		idle += t->kind == GVM_TXN_IDLE;
 		gvm_bug_on(gvm_txn_find(h, t->page) != t);
 		gvm_bug_on(!gvm_dir_busy(gvm_dir(h, t->page)));

@@ -62,21 +62,11 @@ static void make_lists(struct gvm_home *h)
 {
 	const struct gvm_home_config *c = &h->cfg;
 
+	/* What was never used is taken in order, and not touched before. */
 	h->txn_free = GVM_NONE16;
-	for (u32 i = c->txns_max; i--; ) {
-		gvm_txn(h, i)->next = h->txn_free;
-		h->txn_free = (u16)i;
-	}
 	h->wait_free = GVM_NONE16;
-	for (u32 i = c->waits_max; i--; ) {
-		gvm_wait(h, i)->next = h->wait_free;
-		h->wait_free = (u16)i;
-	}
 	h->set_free = GVM_NONE32;
-	for (u32 i = c->sets_max; i--; ) {
-		gvm_set(h, i)->summary[0] = h->set_free;
-		h->set_free = i;
-	}
+	h->todo = GVM_NONE16;
 	h->txn_chains = power_of_two(c->txns_max);
 	h->wait_chains = power_of_two(c->waits_max);
 	memset(gvm_home_table(h, h->txn_chain_at), 0xff,
@@ -145,15 +135,19 @@ struct gvm_home_txn *gvm_txn_take(struct gvm_home *h, u64 page)
 	u16 i = h->txn_free;
 	struct gvm_home_txn *t;
 
-	if (i == GVM_NONE16)
+	if (i == GVM_NONE16 && h->txn_fresh == h->cfg.txns_max)
 		return NULL;
+	if (i == GVM_NONE16)
+		i = h->txn_fresh++;
+	else
+		h->txn_free = gvm_txn(h, i)->next;
 	t = gvm_txn(h, i);
-	h->txn_free = t->next;
 	h->txns_used++;
 	*t = (struct gvm_home_txn){
 		.page = page, .kind = GVM_TXN_IDLE, .next = *head,
 		.first = GVM_NONE16, .last = GVM_NONE16,
 		.requester = GVM_NODE_NONE, .owner = GVM_NODE_NONE,
+		.todo = t->todo, .next_todo = t->next_todo,
 	};
 	*head = i;
 	h->idle++;
@@ -182,6 +176,16 @@ void gvm_txn_put(struct gvm_home *h, struct gvm_home_txn *t)
 	h->idle--;
 }
 
+void gvm_txn_todo(struct gvm_home_call *c, struct gvm_home_txn *t)
+{
+	gvm_home_due(c->h, c->now);
+	if (t->todo)
+		return;
+	t->todo = true;
+	t->next_todo = c->h->todo;
+	c->h->todo = (u16)(t - gvm_txn(c->h, 0));
+}
+
 /* Queue a request, once a node.  False: no room, it will come again. */
 bool gvm_wait_add(struct gvm_home *h, struct gvm_home_txn *t,
 		  const struct gvm_request_in *r)
@@ -194,7 +198,7 @@ bool gvm_wait_add(struct gvm_home *h, struct gvm_home_txn *t,
 		w = gvm_wait(h, i);
 		if (w->page != r->page || w->node != r->node)
 			continue;
-		if (w->txn <= r->txn) {
+		if (!gvm_txn_older(r->txn, w->txn)) {
 			w->txn = r->txn;
 			w->flags = r->flags;
 			w->exclusive = r->exclusive;
@@ -202,10 +206,13 @@ bool gvm_wait_add(struct gvm_home *h, struct gvm_home_txn *t,
 		return true;
 	}
 	i = h->wait_free;
-	if (i == GVM_NONE16)
+	if (i == GVM_NONE16 && h->wait_fresh == h->cfg.waits_max)
 		return false;
+	if (i == GVM_NONE16)
+		i = h->wait_fresh++;
+	else
+		h->wait_free = gvm_wait(h, i)->next;
 	w = gvm_wait(h, i);
-	h->wait_free = w->next;
 	*w = (struct gvm_home_wait){
 		.page = r->page, .txn = r->txn, .node = r->node,
 		.flags = r->flags, .exclusive = r->exclusive,

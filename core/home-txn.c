@@ -169,6 +169,7 @@ void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
 	t->requester = r->node;
 	t->owner = gvm_dir_owner(d);
 	t->driven_ns = c->now;
+	t->asked_ns = c->now;
 	t->need = 0;
 	t->slots = 0;
 	t->have = false;
@@ -223,6 +224,8 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r)
 {
 	t->driven_ns = c->now;
+	if (r || t->kind != GVM_TXN_INVALIDATING)
+		t->asked_ns = c->now;
 	t->due = false;
 	c->h->stats.driven++;
 	switch (t->kind) {
@@ -239,6 +242,34 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 		return;
 	default:
 		return;
+	}
+}
+
+bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t)
+{
+	return c->now >= t->driven_ns + c->h->cfg.retry_ns;
+}
+
+static void drive_late(struct gvm_home_call *c, struct gvm_home_txn *t)
+{
+	if (gvm_txn_late(c, t))
+		gvm_txn_drive(c, t, NULL);
+}
+
+/*
+ * The requester asks again.  A request that has crossed the answer asks for
+ * nothing new, but it may say that the requester has lost its copy.
+ */
+void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
+		   const struct gvm_request_in *r)
+{
+	if (c->now >= t->asked_ns + c->h->cfg.retry_ns / 2) {
+		gvm_txn_drive(c, t, r);
+	} else if (t->have && !(r->flags & GVM_CO_HAVE)) {
+		t->have = false;
+		send_grant(c, t);
+	} else {
+		c->h->stats.ignored++;
 	}
 }
 
@@ -398,8 +429,12 @@ int gvm_on_put(struct gvm_home_call *c)
 		return 0;
 	}
 	if (busy && t->owner == m->from && m->seq + 1 == t->seq) {
-		/* It will answer the RECALL with just these bytes. */
+		/*
+		 * It will answer the RECALL with just these bytes.  If that
+		 * was lost, perhaps nobody else will ever ask for the page.
+		 */
 		c->h->stats.ignored++;
+		drive_late(c, t);
 		return 0;
 	}
 	if (!busy && gvm_dir_owner(d) == m->from && gvm_dir_seq(d) == m->seq) {

@@ -72,7 +72,9 @@ static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
 	struct gvm_co_msg *m;
 
 	if (storm && gvm_dir_written(d))
-		sharer = gvm_dir_pick(h, d, r->node, r->txn * 0x9e3779b1u >> 7);
+		sharer = gvm_dir_pick(h, d, r->node,
+				      (r->txn ^ c->now) *
+				      0x9e3779b97f4a7c15ull >> 20);
 	gvm_dir_add(h, d, r->node);
 	h->stats.reads++;
 	if (sharer != GVM_NODE_NONE) {
@@ -133,8 +135,7 @@ void gvm_home_finish(struct gvm_home_call *c, struct gvm_home_txn *t)
 
 	while (t->kind == GVM_TXN_IDLE) {
 		if (!gvm_home_room(c)) {
-			/* The rest in the next tick. */
-			gvm_home_due(c->h, c->now);
+			gvm_txn_todo(c, t);
 			return;
 		}
 		if (!gvm_wait_next(c->h, t, &r)) {
@@ -159,7 +160,8 @@ static int on_get(struct gvm_home_call *c)
 	};
 	struct gvm_home_txn *t;
 
-	if (!(m->flags & GVM_CO_DIRECT) && m->requester != m->from)
+	if (m->requester != m->from && (r.exclusive ||
+					!(m->flags & GVM_CO_DIRECT)))
 		return -EPROTO;
 	if (!gvm_home_member(h, r.node) ||
 	    m->txn >> 32 != gvm_members(h)[r.node]) {
@@ -176,14 +178,19 @@ static int on_get(struct gvm_home_call *c)
 		return -EUCLEAN;
 	if (t->kind != GVM_TXN_IDLE && t->requester == r.node &&
 	    t->txn == r.txn) {
-		gvm_txn_drive(c, t, &r);
+		gvm_txn_asked(c, t, &r);
+		return 0;
+	}
+	if (t->kind != GVM_TXN_IDLE && t->requester == r.node &&
+	    gvm_txn_older(r.txn, t->txn)) {
+		/* It asks for a later want by now. */
+		h->stats.ignored++;
 		return 0;
 	}
 	h->stats.queued++;
 	if (!gvm_wait_add(h, t, &r))
 		h->stats.refused++;
-	if (t->kind != GVM_TXN_IDLE &&
-	    c->now >= t->driven_ns + h->cfg.retry_ns)
+	if (t->kind != GVM_TXN_IDLE && gvm_txn_late(c, t))
 		gvm_txn_drive(c, t, NULL);
 	return 0;
 }
@@ -243,10 +250,7 @@ int gvm_home_page(const struct gvm_home *h, u64 page,
 		.zero = !gvm_dir_written(d), .busy = gvm_dir_busy(d),
 		.coarse = gvm_dir_format(d) == GVM_DIR_COARSE,
 	};
-	for (u32 i = gvm_sharers_next(&h->live, 0, GVM_NODES_MAX);
-	     i < GVM_NODES_MAX;
-	     i = gvm_sharers_next(&h->live, i + 1, GVM_NODES_MAX))
-		ret->sharers += gvm_dir_has(h, d, (u16)i);
+	ret->sharers = gvm_dir_count(h, d);
 	return 0;
 }
 

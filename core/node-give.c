@@ -67,7 +67,7 @@ void gvm_give_send(struct gvm_node_call *c, u16 buffer)
 	if (g->kind == GVM_GIVE_PUT)
 		gvm_emit_bytes(c, GVM_CO_PUT, GVM_NODE_HOME, g->seq, 0, buffer);
 	g->retry_ns = c->now + gvm_backoff(c->n, &g->backoff);
-	gvm_node_due(c->n, g->retry_ns);
+	gvm_node_due(c->n, GVM_DUE_GIVE, g->retry_ns);
 }
 
 /*
@@ -158,7 +158,8 @@ int gvm_on_recall(struct gvm_node_call *c)
 	if (i != GVM_NONE16)
 		return answer_again(c, i);
 	if (gvm_claimed(c->n, c->page)) {
-		if (gvm_node_unclaim(c))
+		/* What is mapped and then not given would never be mapped. */
+		if (!c->n->gives_free || gvm_node_unclaim(c))
 			return -EAGAIN;
 		rec = gvm_rec_find(c->n, c->page);
 	}
@@ -173,6 +174,8 @@ int gvm_on_recall(struct gvm_node_call *c)
 	until = gvm_node_stays(c, rec);
 	if (until && gvm_node_defer(c, rec, until))
 		return 0;
+	if (until && gvm_node_pinned(c))
+		return -EAGAIN;
 	if (m->requester == GVM_NODE_HOME)
 		event = GVM_SHEV_RECALL_HOME;
 	else if (m->flags & GVM_CO_EXCLUSIVE)

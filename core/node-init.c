@@ -76,7 +76,8 @@ struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config)
 	n->cfg = *config;
 	if (gvm_bug_on(lay_out(n, config) != gvm_node_size(config)))
 		return NULL;
-	n->deadline_ns = GVM_NEVER;
+	for (u32 i = 0; i < GVM_DUE_NR; i++)
+		n->due_ns[i] = GVM_NEVER;
 	n->hold_ns = config->hold_ns == GVM_HOLD_AUTO ? 50000 :
 		config->hold_ns;
 	n->rand = 0x2545f4914f6cdd1dull ^ ((u64)config->id << 32);

@@ -14,6 +14,8 @@
 #define GVM_NO_PAGE	(~0ull)
 #define GVM_NEVER	(~0ull)
 #define GVM_DEMANDS	32u	/* demands that wait for a hold or pin */
+#define GVM_BACKOFF_DIRECT 3u	/* so many times asked: home itself, please */
+#define GVM_GIVES_MAX	255u	/* unconfirmed gives of one page */
 #define GVM_BACKOFF_MAX	6u	/* retries are at most 64 times retry_ns apart */
 
 /* A page of which something is known; all others are INVALID. */
@@ -101,26 +103,37 @@ struct gvm_node_pin {
 	bool	ready;
 };
 
+/* Holds end often, and must not make tick() look at everything else. */
+enum gvm_due {
+	GVM_DUE_HOLD,		/* demands and pins */
+	GVM_DUE_GIVE,
+	GVM_DUE_WANT,
+	GVM_DUE_NR
+};
+
 struct gvm_node {
 	struct gvm_node_config cfg;
 	struct gvm_node_stats stats;
-	u64	counter;	/* of txns */
+	u32	counter;	/* of txns; wraps after as many wants */
 	u64	fetch_ns;	/* measured, smoothed */
 	u64	hold_ns;
-	u64	deadline_ns;	/* nothing is due before */
+	u64	due_ns[GVM_DUE_NR];	/* nothing of that kind before */
 	u64	rand;
 	u32	recs;		/* capacity, a power of two */
 	u32	recs_used;
 	u32	held;
 	u32	chains;		/* a power of two */
 	u32	wants_used;
+	u32	wants_high;	/* those from here on were never used */
 	u32	gives_free;
+	u32	gives_high;
 	u16	want_free;
 	u16	give_free;
 	u32	relays_used;
 	struct gvm_node_pin pin[GVM_PINS_MAX];
 	struct gvm_node_demand demand[GVM_DEMANDS];
 	struct gvm_hot	hot[GVM_HOT_MAX];
+	struct gvm_sharers others;	/* list of the INVALIDATEs of a call */
 	size_t	rec_at;
 	size_t	want_at;
 	size_t	give_at;
@@ -176,11 +189,11 @@ static inline u64 gvm_backoff(const struct gvm_node *n, u8 *backoff)
 	return wait;
 }
 
-/* Something is due at this time. */
-static inline void gvm_node_due(struct gvm_node *n, u64 at_ns)
+static inline void gvm_node_due(struct gvm_node *n, enum gvm_due what,
+				u64 at_ns)
 {
-	if (at_ns < n->deadline_ns)
-		n->deadline_ns = at_ns;
+	if (at_ns < n->due_ns[what])
+		n->due_ns[what] = at_ns;
 }
 
 static inline u64 *gvm_claims(const struct gvm_node *n)
@@ -215,7 +228,8 @@ void gvm_node_ask(struct gvm_node_call *c, struct gvm_node_rec *rec);
 /* How long the page must stay yet; 0: it may go. */
 u64 gvm_node_stays(const struct gvm_node_call *c,
 		   const struct gvm_node_rec *rec);
-/* Keep a demand for later.  False: no room, do it now. */
+bool gvm_node_pinned(const struct gvm_node_call *c);
+/* Keep a demand for later.  False: no room; a hold may be cut short. */
 bool gvm_node_defer(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		    u64 until_ns);
 

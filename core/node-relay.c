@@ -95,54 +95,59 @@ static u16 take_relay(struct gvm_node_call *c)
 	return best;
 }
 
-/* The first member of [lo, hi) that is neither we nor the writer. */
-static u32 child_of(const struct gvm_node_call *c, u32 lo, u32 hi)
+/*
+ * Those that we ask: neither we nor the writer.  Were we left in, a child would
+ * ask us in its turn, and we might have no record left for that.
+ */
+static void list_others(struct gvm_node_call *c)
 {
 	const struct gvm_co_msg *m = c->msg;
-	u32 id = gvm_sharers_next(m->list, lo, hi);
+	struct gvm_sharers *others = &c->n->others;
 
-	while (id < hi && (id == c->n->cfg.id || id == m->requester))
-		id = gvm_sharers_next(m->list, id + 1, hi);
-	return id;
+	*others = *m->list;
+	gvm_sharers_remove(others, c->n->cfg.id);
+	if (m->requester < GVM_NODES_MAX)
+		gvm_sharers_remove(others, m->requester);
 }
 
 static void pass_on(struct gvm_node_call *c, u16 i, u32 child)
 {
-	const struct gvm_node_relay *r = gvm_relay(c->n, i);
+	struct gvm_node_relay *r = gvm_relay(c->n, i);
+	const struct gvm_sharers *others = &c->n->others;
 	const struct gvm_co_msg *m = c->msg;
 	u16 lo = r->at[child];
 	u16 hi = r->at[child + 1];
-	u32 id = child_of(c, lo, hi);
+	u32 id = gvm_sharers_next(others, lo, hi);
 	struct gvm_co_msg *out;
 
+	if (id >= hi) {
+		/* Asked again, and whoever was there has died meanwhile. */
+		r->got |= (u8)(1u << child);
+		return;
+	}
 	out = gvm_emit_send(c, GVM_CO_INVALIDATE, (u16)id, m->seq, m->txn);
 	out->requester = m->requester;
 	out->slot = (u16)((u32)i << CHILD_BITS | child);
 	out->lo = lo;
 	out->hi = hi;
-	if (child_of(c, id + 1, hi) < hi)
-		out->list = m->list;
+	if (gvm_sharers_next(others, id + 1, hi) < hi)
+		out->list = others;
 }
 
-/* Cut the range for the children; those without a member count as answered. */
+/* Cut the range for the children. */
 static void start_relay(struct gvm_node_call *c, struct gvm_node_relay *r)
 {
 	const struct gvm_co_msg *m = c->msg;
-	u32 first = child_of(c, m->lo, m->hi);
-	u32 children = 0;
+	u32 children;
 
 	*r = (struct gvm_node_relay){
 		.page = m->page, .seq = m->seq, .txn = m->txn,
 		.born_ns = c->now, .to = whom_to_answer(m), .slot = m->slot,
 		.lo = m->lo, .hi = m->hi, .used = true,
 	};
-	if (first < m->hi)
-		children = gvm_sharers_split(m->list, first, m->hi, GVM_FANOUT,
-					     r->at);
-	for (u32 i = 0; i < children; i++) {
-		if (child_of(c, r->at[i], r->at[i + 1]) < r->at[i + 1])
-			r->need |= (u8)(1u << i);
-	}
+	children = gvm_sharers_split(&c->n->others, m->lo, m->hi, GVM_FANOUT,
+				     r->at);
+	r->need = (u8)((1u << children) - 1);
 }
 
 /* False: no room for a record; the message is as good as lost. */
@@ -154,6 +159,7 @@ static bool relay(struct gvm_node_call *c)
 
 	if (i == GVM_NONE16)
 		return false;
+	list_others(c);
 	r = gvm_relay(c->n, i);
 	if (!same_relay(r, m) || r->lo != m->lo || r->hi != m->hi)
 		start_relay(c, r);

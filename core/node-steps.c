@@ -103,9 +103,8 @@ steps[GVM_SHARE_STATE_NR][GVM_SHEV_NR] = {
 		[GVM_SHEV_WRITE]	= TO(GRANTED_UPGRADE, 0),
 		[GVM_SHEV_COMPLETE]	= TO(MODIFIED, A(UNPROTECT) | A(DONE)),
 		[GVM_SHEV_CANCEL]	= TO(UPGRADE, 0),
-		/* Asked twice, and answered before: our write came between. */
-		[GVM_SHEV_RESCUE]	= TO(GRANTED_UPGRADE, A(READ) |
-					     A(RETURN)),
+		/* Asked twice, answered before: home has granted more since. */
+		[GVM_SHEV_RESCUE]	= TO(GRANTED_UPGRADE, 0),
 		[GVM_SHEV_LOST]		= TO(INVALID, A(UNMAP) | A(LOST)),
 	},
 	[GVM_SHARE_WAIT_SHARED] = {

@@ -93,6 +93,8 @@ u16 gvm_want_take(struct gvm_node *n, u64 page)
 	w = gvm_want(n, i);
 	n->want_free = w->next;
 	n->wants_used++;
+	if (n->wants_high <= i)
+		n->wants_high = i + 1u;
 	*w = (struct gvm_node_want){
 		.page = page, .used = true, .buffer = GVM_NONE16,
 		.retry_ns = GVM_NEVER, .giver = GVM_NODE_NONE,
@@ -122,6 +124,8 @@ u16 gvm_give_take(struct gvm_node *n)
 		return i;
 	n->give_free = gvm_give(n, i)->next;
 	n->gives_free--;
+	if (n->gives_high <= i)
+		n->gives_high = i + 1u;
 	gvm_give(n, i)->kind = GVM_GIVE_TEMP;
 	return i;
 }

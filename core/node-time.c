@@ -55,7 +55,7 @@ static void tick_demands(struct gvm_node_call *c)
 		if (!d->used)
 			continue;
 		if (c->now < d->until_ns || !room(c)) {
-			gvm_node_due(c->n, d->until_ns);
+			gvm_node_due(c->n, GVM_DUE_HOLD, d->until_ns);
 			continue;
 		}
 		meet_demand(c, i);
@@ -66,13 +66,13 @@ static void tick_wants(struct gvm_node_call *c)
 {
 	struct gvm_node *n = c->n;
 
-	for (u32 i = 0; n->wants_used && i < n->cfg.wants_max; i++) {
+	for (u32 i = 0; n->wants_used && i < n->wants_high; i++) {
 		struct gvm_node_want *w = gvm_want(n, i);
 
 		if (!w->used)
 			continue;
 		if (c->now < w->retry_ns || !room(c)) {
-			gvm_node_due(n, w->retry_ns);
+			gvm_node_due(n, GVM_DUE_WANT, w->retry_ns);
 			continue;
 		}
 		c->page = w->page;
@@ -87,13 +87,13 @@ static void tick_gives(struct gvm_node_call *c)
 	struct gvm_node *n = c->n;
 
 	for (u16 i = 0; n->gives_free < n->cfg.buffers_max &&
-	     i < n->cfg.buffers_max; i++) {
+	     i < n->gives_high; i++) {
 		struct gvm_node_give *g = gvm_give(n, i);
 
 		if (g->kind < GVM_GIVE_GRANT)
 			continue;
 		if (c->now < g->retry_ns || !room(c)) {
-			gvm_node_due(n, g->retry_ns);
+			gvm_node_due(n, GVM_DUE_GIVE, g->retry_ns);
 			continue;
 		}
 		c->page = g->page;
@@ -114,7 +114,7 @@ static void tick_pins(struct gvm_node_call *c)
 		if (pin->page == GVM_NO_PAGE)
 			continue;
 		if (c->now < pin->deadline_ns || !room(c)) {
-			gvm_node_due(c->n, pin->deadline_ns);
+			gvm_node_due(c->n, GVM_DUE_HOLD, pin->deadline_ns);
 			continue;
 		}
 		c->page = pin->page;
@@ -124,24 +124,40 @@ static void tick_pins(struct gvm_node_call *c)
 	}
 }
 
+/* Whoever looks says anew when it will be due next. */
+static bool take_due(struct gvm_node *n, enum gvm_due what, u64 now_ns)
+{
+	if (now_ns < n->due_ns[what])
+		return false;
+	n->due_ns[what] = GVM_NEVER;
+	return true;
+}
+
 void gvm_node_tick(struct gvm_node *n, u64 now_ns, struct gvm_co_out *out)
 {
 	struct gvm_node_call c = call_of(n, now_ns, out);
 
 	out->nr = 0;
-	if (now_ns < n->deadline_ns)
-		return;
-	n->deadline_ns = GVM_NEVER;
-	/* Pins first: a demand may wait for one that is broken now. */
-	tick_pins(&c);
-	tick_demands(&c);
-	tick_gives(&c);
-	tick_wants(&c);
+	if (take_due(n, GVM_DUE_HOLD, now_ns)) {
+		/* A demand may wait for a pin that is broken now. */
+		tick_pins(&c);
+		tick_demands(&c);
+	}
+	if (take_due(n, GVM_DUE_GIVE, now_ns))
+		tick_gives(&c);
+	if (take_due(n, GVM_DUE_WANT, now_ns))
+		tick_wants(&c);
 }
 
 u64 gvm_node_deadline(const struct gvm_node *n)
 {
-	return n->deadline_ns;
+	u64 first = n->due_ns[0];
+
+	for (u32 i = 1; i < GVM_DUE_NR; i++) {
+		if (n->due_ns[i] < first)
+			first = n->due_ns[i];
+	}
+	return first;
 }
 
 int gvm_node_pin(struct gvm_node *n, u64 page, u64 deadline_ns, u64 now_ns,
@@ -166,7 +182,7 @@ int gvm_node_pin(struct gvm_node *n, u64 page, u64 deadline_ns, u64 now_ns,
 		return err;
 	*pin = (struct gvm_node_pin){ .page = page,
 				      .deadline_ns = deadline_ns };
-	gvm_node_due(n, deadline_ns);
+	gvm_node_due(n, GVM_DUE_HOLD, deadline_ns);
 	if (gvm_node_right(n, page) == GVM_RIGHT_WRITE) {
 		c.page = page;
 		pin->ready = true;
@@ -196,7 +212,7 @@ void gvm_node_unpin(struct gvm_node *n, u64 page, u64 now_ns,
 		return;
 	}
 	n->demand[rec->demand].until_ns = until;
-	gvm_node_due(n, until);
+	gvm_node_due(n, GVM_DUE_HOLD, until);
 }
 
 /* A xorshift generator (Marsaglia, 2003): which pages to look at. */

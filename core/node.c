@@ -60,8 +60,11 @@ void gvm_node_ask(struct gvm_node_call *c, struct gvm_node_rec *rec)
 	if (type == GVM_CO_GET_EXCLUSIVE &&
 	    rec->state != GVM_SHARE_WANT_EXCLUSIVE)
 		m->flags = GVM_CO_HAVE;
+	/* Whom home refers to us does not reach us, it seems. */
+	if (type == GVM_CO_GET_SHARED && w->backoff >= GVM_BACKOFF_DIRECT)
+		m->flags = GVM_CO_DIRECT;
 	w->retry_ns = c->now + gvm_backoff(c->n, &w->backoff);
-	gvm_node_due(c->n, w->retry_ns);
+	gvm_node_due(c->n, GVM_DUE_WANT, w->retry_ns);
 }
 
 /* A want that was not asked for yet, or the next one of the same page. */
@@ -260,6 +263,9 @@ int gvm_node_event(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		return err;
 	needs_buffer = actions & GVM_SHACT_READ ||
 		(actions & GVM_SHACT_KEEP && !(c->msg->flags & GVM_CO_ZERO));
+	/* So many unconfirmed of one page: CONFIRMs get lost all the time. */
+	if (actions & GVM_SHACT_READ && rec->gives == GVM_GIVES_MAX)
+		return -EAGAIN;
 	if (needs_buffer) {
 		c->buffer = gvm_give_take(n);
 		if (c->buffer == GVM_NONE16)
@@ -284,6 +290,18 @@ int gvm_node_event(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		pins_ready(c);
 	gvm_rec_tidy(n, c->page);
 	return 0;
+}
+
+bool gvm_node_pinned(const struct gvm_node_call *c)
+{
+	const struct gvm_node *n = c->n;
+
+	for (u32 i = 0; i < GVM_PINS_MAX; i++) {
+		if (n->pin[i].page == c->page && n->pin[i].ready &&
+		    c->now < n->pin[i].deadline_ns)
+			return true;
+	}
+	return false;
 }
 
 u64 gvm_node_stays(const struct gvm_node_call *c,
@@ -321,7 +339,7 @@ bool gvm_node_defer(struct gvm_node_call *c, struct gvm_node_rec *rec,
 	n->demand[i].msg.list = NULL;
 	rec->demand = i;
 	n->stats.held++;
-	gvm_node_due(n, until_ns);
+	gvm_node_due(n, GVM_DUE_HOLD, until_ns);
 	return true;
 }
 

@@ -44,6 +44,14 @@ static u32 ones(u64 v)
 	return (u32)(v * 0x0101010101010101ull >> 56);
 }
 
+/* The place of the nth bit, of more than n. */
+static u32 nth_bit(u64 bits, u32 n)
+{
+	while (n--)
+		bits &= bits - 1;
+	return (u32)__builtin_ctzll(bits);
+}
+
 /* The first group >= from with a member, or GVM_GROUPS. */
 static u32 next_group(const struct gvm_sharers *s, u32 from)
 {
@@ -108,9 +116,7 @@ u32 gvm_sharers_nth(const struct gvm_sharers *s, u32 lo, u32 hi, u32 nth)
 			nth -= n;
 			continue;
 		}
-		while (nth--)
-			bits &= bits - 1;
-		return g * GVM_GROUP_NODES + (u32)__builtin_ctzll(bits);
+		return g * GVM_GROUP_NODES + nth_bit(bits, nth);
 	}
 	return GVM_NODES_MAX;
 }
@@ -122,6 +128,54 @@ void gvm_sharers_and(struct gvm_sharers *to, const struct gvm_sharers *of)
 		to->word[g] &= of->word[g];
 		if (!to->word[g])
 			to->summary[g / 64] &= ~(1ull << g % 64);
+	}
+}
+
+/* Some group, then some member of it: all of 10,240 are not looked at. */
+u32 gvm_sharers_some(const struct gvm_sharers *s, u64 chance)
+{
+	u32 groups = ones(s->summary[0]) + ones(s->summary[1]) +
+		ones(s->summary[2]);
+	u32 nth = groups ? (u32)((chance >> 8) % groups) : 0;
+	u32 g;
+
+	for (u32 i = 0; i < 3; i++) {
+		u32 n = ones(s->summary[i]);
+
+		if (nth >= n) {
+			nth -= n;
+			continue;
+		}
+		g = i * 64 + nth_bit(s->summary[i], nth);
+		n = (u32)((chance & 0xff) % ones(s->word[g]));
+		return g * GVM_GROUP_NODES + nth_bit(s->word[g], n);
+	}
+	return GVM_NODES_MAX;
+}
+
+u32 gvm_sharers_common(const struct gvm_sharers *a,
+		       const struct gvm_sharers *b)
+{
+	u32 n = 0;
+
+	for (u32 g = next_group(a, 0); g < GVM_GROUPS;
+	     g = next_group(a, g + 1))
+		n += ones(a->word[g] & b->word[g]);
+	return n;
+}
+
+void gvm_sharers_add_range(struct gvm_sharers *to,
+			   const struct gvm_sharers *of, u32 lo, u32 hi)
+{
+	for (u32 g = next_group(of, lo / GVM_GROUP_NODES);
+	     g < GVM_GROUPS && g * GVM_GROUP_NODES < hi;
+	     g = next_group(of, g + 1)) {
+		u64 bits = part_of(of, g, lo, hi);
+
+		if (!bits)
+			continue;
+		to->word[g] |= bits;
+		to->summary[g / 64] |= 1ull << g % 64;
 	}
 }
 

@@ -36,6 +36,17 @@ u32 gvm_sharers_nth(const struct gvm_sharers *s, u32 lo, u32 hi, u32 nth);
 /* to &= of, word by word. */
 void gvm_sharers_and(struct gvm_sharers *to, const struct gvm_sharers *of);
 
+/* One of them, as chance (44 bits) says; GVM_NODES_MAX: there is none. */
+u32 gvm_sharers_some(const struct gvm_sharers *s, u64 chance);
+
+/* How many are in both. */
+u32 gvm_sharers_common(const struct gvm_sharers *a,
+		       const struct gvm_sharers *b);
+
+/* Members of `of` in [lo, hi) into `to`. */
+void gvm_sharers_add_range(struct gvm_sharers *to,
+			   const struct gvm_sharers *of, u32 lo, u32 hi);
+
 /*
  * Cut [lo, hi) into at most parts ranges with about the same number of members
  * each; ret_at[i] and ret_at[i + 1] bound range i.  Ranges without a member do

@@ -226,7 +226,9 @@ static void node_forget_time(u32 i)
 	struct gvm_node *n = node(i);
 
 	n->fetch_ns = 0;
-	n->deadline_ns = 0;
+	memset(n->due_ns, 0, sizeof(n->due_ns));
+	n->wants_high = n->cfg.wants_max;
+	n->gives_high = n->cfg.buffers_max;
 	n->want_free = GVM_NONE16;
 	for (u32 k = n->cfg.wants_max; k--; ) {
 		struct gvm_node_want *want = gvm_want(n, k);
@@ -286,6 +288,8 @@ static void home_forget_time(void)
 		struct gvm_home_txn *t = gvm_txn(h, i);
 
 		t->driven_ns = NOW;
+		/* Who asks again always asks late. */
+		t->asked_ns = 0;
 		if (t->kind == GVM_TXN_FREE || t->kind == GVM_TXN_IDLE) {
 			t->seq = t->txn = t->need = 0;
 			t->requester = t->owner = GVM_NODE_NONE;
@@ -298,6 +302,7 @@ static void home_forget_time(void)
 		       (GVM_SLOTS - t->slots) * sizeof(t->slot[0]));
 	}
 	h->wait_free = GVM_NONE16;
+	h->wait_fresh = (u16)h->cfg.waits_max;
 	for (u32 i = h->cfg.waits_max; i--; ) {
 		struct gvm_home_wait *wait = gvm_wait(h, i);
 		bool used = false;
