@@ -10,22 +10,26 @@
 
 #include "harness.h"
 
+#define GIB	(1024 * MIB)
 #define RANGE	(32 * MIB)
 #define PAGES	(RANGE / PAGE)
 #define CHUNK	512u		/* pages */
 
 static struct gvm *gvm;
 
-/* Fault threads share the addresses by GiB. */
-static uint8_t *map_at(uintptr_t hint)
+/* Fault threads share the addresses by GiB: one range in each of two. */
+static void map_ranges(uint8_t *range[2])
 {
-	uint8_t *at = mmap((void *)hint, RANGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-			   MAP_FIXED_NOREPLACE, -1, 0);
+	uintptr_t at = (uintptr_t)mmap(NULL, 3 * GIB, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS |
+				       MAP_NORESERVE, -1, 0);
 
-	CHECK(at == (void *)hint);
-	CHECK(gvm_register(gvm, at, RANGE, NULL) == 0);
-	return at;
+	CHECK((void *)at != MAP_FAILED);
+	at = (at + GIB - 1) & ~(uintptr_t)(GIB - 1);
+	for (unsigned r = 0; r < 2; r++) {
+		range[r] = (uint8_t *)at + r * GIB;
+		CHECK(gvm_register(gvm, range[r], RANGE, NULL) == 0);
+	}
 }
 
 int main(void)
@@ -40,8 +44,7 @@ int main(void)
 	servers[0] = server_start(0, small);
 	servers[1] = server_start(0, large);
 	gvm = engine_start(servers, 2, 16 * MIB, &c);
-	range[0] = map_at(0x200000000000);
-	range[1] = map_at(0x200040000000);
+	map_ranges(range);
 
 	/* All chunks grow together, after they have been placed. */
 	for (unsigned i = 0; i < CHUNK; i++)
