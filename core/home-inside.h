@@ -101,6 +101,7 @@ struct gvm_home {
 	u32	set_free;
 	u32	set_fresh;	/* those from here on were never used */
 	u32	idle;		/* transactions of kind IDLE */
+	u32	hand;		/* next transaction to be driven for others */
 	u32	claimer;	/* owner of untouched pages + 1; 0: none */
 	bool	fresh;		/* no page was ever touched */
 	u16	txn_free;

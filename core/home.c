@@ -94,6 +94,26 @@ static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
 }
 
 /*
+ * No transaction is free, and perhaps that is because the last message of one
+ * was lost and nobody asks for its page any more: drive one that is overdue.
+ */
+static void drive_another(struct gvm_home_call *c)
+{
+	struct gvm_home *h = c->h;
+
+	for (u32 i = 0; i < h->cfg.txns_max && gvm_home_room(c); i++) {
+		struct gvm_home_txn *t = gvm_txn(h, h->hand);
+
+		h->hand = (h->hand + 1) % h->cfg.txns_max;
+		if (t->kind == GVM_TXN_FREE || t->kind == GVM_TXN_IDLE ||
+		    c->now < t->driven_ns + h->cfg.retry_ns)
+			continue;
+		gvm_txn_drive(c, t, NULL);
+		return;
+	}
+}
+
+/*
  * Carry out a request whose turn has come.  t: the page's transaction, IDLE;
  * NULL: the page is not busy, and one is taken if it must become so.
  */
@@ -124,6 +144,7 @@ static void serve(struct gvm_home_call *c, struct gvm_home_txn *t,
 		t = gvm_txn_take(h, r->page);
 	if (!t) {
 		h->stats.refused++;
+		drive_another(c);
 		return;
 	}
 	gvm_txn_begin(c, t, r);

@@ -43,7 +43,7 @@ static void shape(struct gvm_sim_config *c, u64 *r)
 	c->think_ns = from_to(r, 0, 60) * US;
 	c->fanout = from_to(r, 2, 8);
 	c->sets = from_to(r, 0, 3);
-	c->txns = perhaps(r, 6) ? 0 : 0;
+	c->txns = perhaps(r, 6);
 	c->hold_ns = one_in(r, 4) ? ~0ull : from_to(r, 0, 60) * US;
 	c->storm_ns = perhaps(r, 300) * US;
 	c->retry_ns = from_to(r, 60, 2000) * US;
