@@ -151,7 +151,7 @@ static const struct story_line the_requester_dies_the_owner_had_given[] = {
 	{ "post", "" },
 };
 
-static const struct story_line the_requester_dies_and_the_owner_puts_the_page_that_nobody_wants[] = {
+static const struct story_line the_requester_dies_and_the_owner_puts_the_unwanted_page[] = {
 	{ "own 1", "" },
 	{ "write 2", "GX:2>H" },
 	{ "> GX 2>H", "RCx2:H>1?2" },
@@ -248,7 +248,7 @@ static const struct story stories[] = {
 	STORY("the requester dies, the owner had given",
 	      the_requester_dies_the_owner_had_given),
 	STORY("the requester dies, and the owner puts the page that nobody wants",
-	      the_requester_dies_and_the_owner_puts_the_page_that_nobody_wants),
+	      the_requester_dies_and_the_owner_puts_the_unwanted_page),
 	STORY("the requester of a read dies",
 	      the_requester_of_a_read_dies),
 	STORY("who waits in the queue dies",
