@@ -27,7 +27,7 @@ help:
 
 check: all
 	@meson test -C $(BUILD) --no-rebuild --no-suite guest \
-		--no-suite programs --no-suite bench --no-suite rss \
+		--no-suite long --no-suite programs --no-suite bench --no-suite rss \
 		--no-suite model --no-suite mutants
 
 test:
