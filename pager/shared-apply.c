@@ -11,6 +11,7 @@
 
 #include "crc32c.h"
 #include "engine.h"
+#include "shared-order.h"
 #include "shared.h"
 #include "sys.h"
 
@@ -30,6 +31,7 @@ static void read_page(struct gvm_shared *r, struct gvm_home_link *home,
 	u8 *at = buffer_of(home, e->buffer);
 
 	gvm_page_read(r, e->page, at);
+	gvm_order_read(e->page, at);
 	kept->zero = gvm_page_is_zero(at);
 	kept->crc = kept->zero ? 0 : gvm_crc32c_page(at);
 }
@@ -79,6 +81,7 @@ static void install(struct gvm_shared *r, struct gvm_home_link *home,
 	const u8 *bytes = source(r, home, e, &crc);
 
 	check(r, e->page, bytes, crc);
+	gvm_order_gain(e->page, e->writable, bytes ? bytes : zeros);
 	gvm_page_install(r, e->page, bytes ? bytes : zeros, e->writable);
 	r->stats->installed++;
 }
@@ -212,6 +215,7 @@ static void do_effect(struct gvm_shared *r, struct gvm_home_link *home,
 	case GVM_DO_UNMAP:
 		if (!seed_takes(r, e))
 			gvm_page_unmap(r, e->page);
+		gvm_order_lose(e->page);
 		break;
 	case GVM_DO_FLUSH_CODE:
 		gvm_page_flush_code(r, e->page);
@@ -228,6 +232,7 @@ static void do_effect(struct gvm_shared *r, struct gvm_home_link *home,
 		gvm_shared_stamp_end(r, e->page);
 		break;
 	case GVM_DO_UNPROTECT:
+		gvm_order_gain(e->page, true, NULL);
 		gvm_page_unprotect(r, e->page);
 		gvm_shared_stamp_end(r, e->page);
 		break;
@@ -272,6 +277,7 @@ void gvm_shared_message(struct gvm_shared *r, const struct gvm_head *head,
 		r->stats->refused++;
 		return;
 	}
+	gvm_order_seq(msg.seq);
 	err = gvm_node_recv(home->node, &msg, r->now_ns, &r->out);
 	if (err == -EPROTO)
 		r->stats->refused++;

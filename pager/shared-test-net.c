@@ -3,10 +3,11 @@
  * A bad network, for tests: what this node sends to homes and peers is lost,
  * repeated, delayed and reordered at random.  Joining and leases are not.
  *
- *	GIANTVM_TEST_NET=delay_us=N,drop=N,dup=N,reorder=N,seed=N
+ *	GIANTVM_TEST_NET=delay_us=N,late=N,drop=N,dup=N,reorder=N,seed=N
  *
- * drop, dup, reorder: of 1,000 messages; delay_us: 0 to N for each message,
- * in order; a message that is reordered waits once more as long by itself.
+ * late, drop, dup, reorder: of 1,000 messages; delay_us: 0 to N for each message
+ * that is late (all, if nothing is said), in order; a message that is reordered
+ * waits once more as long by itself.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -30,12 +31,14 @@ struct waiting {
 
 struct gvm_test_net {
 	u64	delay_us;
+	u64	late;
 	u64	drop;
 	u64	dup;
 	u64	reorder;
 	u64	seed;
 	u64	order;
 	u64	last_ns;	/* the youngest that is in order */
+	u32	used;		/* of waiting: they are many bytes apart */
 	struct waiting waiting[WAITING_MAX];
 };
 
@@ -47,7 +50,7 @@ static u64 next(struct gvm_test_net *t)
 	return t->seed;
 }
 
-static u64 setting(const char *text, const char *name)
+static u64 setting(const char *text, const char *name, u64 otherwise)
 {
 	size_t n = 0;
 	u64 v = 0;
@@ -66,7 +69,7 @@ static u64 setting(const char *text, const char *name)
 		if (!*text)
 			break;
 	}
-	return 0;
+	return otherwise;
 }
 
 int gvm_test_net_init(struct gvm_shared *r)
@@ -83,11 +86,13 @@ int gvm_test_net_init(struct gvm_shared *r)
 	t = gvm_mem_map(sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	t->delay_us = setting(text, "delay_us");
-	t->drop = setting(text, "drop");
-	t->dup = setting(text, "dup");
-	t->reorder = setting(text, "reorder");
-	t->seed = (setting(text, "seed") + r->id + 1) * 0x9e3779b97f4a7c15ull;
+	t->delay_us = setting(text, "delay_us", 0);
+	t->late = setting(text, "late", 1000);
+	t->drop = setting(text, "drop", 0);
+	t->dup = setting(text, "dup", 0);
+	t->reorder = setting(text, "reorder", 0);
+	t->seed = (setting(text, "seed", 0) + r->id + 1) *
+		  0x9e3779b97f4a7c15ull;
 	r->test_net = t;
 	return 0;
 }
@@ -110,6 +115,7 @@ static void put(struct gvm_shared *r, u16 node, u32 home,
 			w = &t->waiting[i];
 	if (!w)
 		return;
+	t->used++;
 	w->due_ns = due_ns;
 	w->order = t->order++;
 	w->node = node;
@@ -131,8 +137,8 @@ bool gvm_test_net_takes(struct gvm_shared *r, u16 node, u32 home,
 	if (next(t) % 1000 < t->drop)
 		return true;
 	while (times--) {
-		u64 delay = t->delay_us ? next(t) % (t->delay_us * 1000) : 0;
-		u64 due = now + delay;
+		bool late = t->delay_us && next(t) % 1000 < t->late;
+		u64 due = now + (late ? next(t) % (t->delay_us * 1000) : 0);
 
 		if (next(t) % 1000 < t->reorder) {
 			due += t->delay_us * 1000;
@@ -141,6 +147,9 @@ bool gvm_test_net_takes(struct gvm_shared *r, u16 node, u32 home,
 				due = t->last_ns;
 			t->last_ns = due;
 		}
+		/* Nothing in its way. */
+		if (!times && due == now && !t->used)
+			return false;
 		put(r, node, home, iov, nr, due);
 	}
 	return true;
@@ -151,13 +160,15 @@ static struct waiting *first_due(struct gvm_test_net *t, u64 now,
 				 u64 *ret_next)
 {
 	struct waiting *best = NULL;
+	u32 left = t->used;
 
 	*ret_next = ~0ull;
-	for (u32 i = 0; i < WAITING_MAX; i++) {
+	for (u32 i = 0; left && i < WAITING_MAX; i++) {
 		struct waiting *w = &t->waiting[i];
 
 		if (!w->due_ns)
 			continue;
+		left--;
 		if (w->due_ns < *ret_next)
 			*ret_next = w->due_ns;
 		if (w->due_ns <= now &&
@@ -177,6 +188,7 @@ u64 gvm_test_net_tick(struct gvm_shared *r)
 		struct iovec iov = { w->data, w->bytes };
 
 		w->due_ns = 0;
+		r->test_net->used--;
 		if (w->node == GVM_NODE_HOME)
 			gvm_home_link_send(r, w->home, &iov, 1);
 		else

@@ -18,7 +18,8 @@
 void cluster_start(struct cluster *c, int servers, const char *const *args)
 {
 	const char *host = getenv("TEST_SERVERS_AT");
-	const char *all[16] = { NULL };
+	const char *lease = getenv("TEST_LEASE_MS");
+	const char *all[18] = { NULL };
 	char listen_at[64];
 	int nr = 0;
 
@@ -33,6 +34,10 @@ void cluster_start(struct cluster *c, int servers, const char *const *args)
 		all[nr++] = "--listen";
 		all[nr++] = listen_at;
 		all[nr++] = "--insecure";
+	}
+	if (lease) {
+		all[nr++] = "--node-lease";
+		all[nr++] = lease;
 	}
 	for (int i = 0; i < servers; i++) {
 		size_t at = strlen(c->list);
@@ -65,6 +70,13 @@ void cluster_stop(struct cluster *c)
 		server_stop(&c->server[i]);
 }
 
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value;
+}
+
 void node_join(const struct cluster *c, unsigned id, uint64_t bytes,
 	       uint64_t local_bytes, struct node *ret)
 {
@@ -74,7 +86,7 @@ void node_join(const struct cluster *c, unsigned id, uint64_t bytes,
 		.servers = c->list,
 		.local_bytes = local_bytes,
 		.slice_bytes = SLICE,
-		.flags = getenv("TEST_MEMFD") ? GVM_SHARED_MEMFD : 0,
+		.flags = is_set("TEST_MEMFD") ? GVM_SHARED_MEMFD : 0,
 		.hold_us = getenv("TEST_HOLD_US") ?
 			   (uint32_t)atoi(getenv("TEST_HOLD_US")) : 0,
 	};

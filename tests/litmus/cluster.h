@@ -19,7 +19,7 @@ struct cluster {
 
 /*
  * Servers with these extra arguments (NULL ends them), at $TEST_SERVERS_AT or
- * the loopback.
+ * the loopback.  $TEST_LEASE_MS: nodes may be silent for so long.
  */
 void cluster_start(struct cluster *c, int servers, const char *const *args);
 void cluster_stop(struct cluster *c);

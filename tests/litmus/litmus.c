@@ -4,35 +4,50 @@
  * own, pinned to a CPU.  What one machine's memory model forbids must never be
  * seen; a program that relies on it would fail on several machines only.
  *
- *	litmus [--rounds N] [--test NAME] [--layout page|pages|homes] [--seeded]
+ *	litmus [--rounds N] [--test NAME] [--layout page|pages|homes]
+ *	       [--batch N] [--witness] [--seeded] | --list
  *
- * $GIANTVM_TEST_NET makes the network bad.  --seeded: this is the build with a
- * seeded mistake, and the tests must see it.
+ * Threads meet before every round; a batch of rounds, each on variables of its
+ * own, is judged at a time.  Before they meet, each reads some of the variables
+ * at random: who has which page as the round begins differs, and that is what
+ * an old value can come from.
+ *
+ * --witness: what must be seen in a long run (litmus.h) must be seen in this
+ * one.  --seeded: this is the build with a seeded mistake, and the tests must
+ * see it.  $GIANTVM_TEST_NET makes the network bad.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <getopt.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cluster.h"
 #include "litmus.h"
 
 #define REGION		(8ull << 20)
 #define LOCAL		(1ull << 20)
-#define STUCK_NS	60000000000ull
+#define STUCK_S		180
+#define BATCH_MAX	128u
+#define SPREAD		4u	/* pages from one round's variables on */
 
 enum layout { LAYOUT_PAGE, LAYOUT_PAGES, LAYOUT_HOMES, LAYOUT_NR };
 static const char *const layouts[] = { "page", "pages", "homes" };
 
 /* Plain memory that all processes share: outside of what is tested. */
 struct control {
-	uint64_t phase;		/* 2k: round k; 2k + 1: its end is read */
-	uint64_t done;		/* threads that finished the phase */
-	uint64_t end;
-	struct round round;
+	uint32_t phase;		/* futex; 2n: batch n; 2n + 1: its end is read */
+	uint32_t done;		/* futex; threads that finished the phase */
+	uint32_t end;
+	uint32_t arrived;	/* futex; at the meetings before rounds, ever */
+	struct round round[BATCH_MAX];
 };
 
 struct job {
@@ -40,28 +55,72 @@ struct job {
 	const struct litmus *test;
 	struct control *control;
 	enum layout layout;
+	uint32_t batch;
 	int	thread;
-	uint64_t place;		/* of the test's variables in the region */
 };
 
-static void place_vars(const struct job *job, uint8_t *base, var **v)
+static void place_vars(const struct job *job, uint8_t *base, uint32_t nr,
+		       var **v)
 {
 	const uint64_t step = job->layout == LAYOUT_PAGE ? 64 :
 			      job->layout == LAYOUT_PAGES ? PAGE : SLICE;
-	uint8_t *at = base + job->place * PAGE;
+	uint8_t *at = base + (uint64_t)nr * SPREAD * PAGE;
 
 	for (int i = 0; i < VARS; i++)
 		v[i] = (var *)(at + (uint64_t)i * step);
-	if (job->test->straddles)
-		v[3] = (var *)(job->layout == LAYOUT_HOMES ?
-			       base + SLICE - 4 : at + PAGE - 4);
+	if (!job->test->straddles)
+		return;
+	/* Two homes meet at one address of the region only. */
+	v[3] = (var *)(job->layout == LAYOUT_HOMES ? base + SLICE - 4 :
+		       at + PAGE - 4);
 }
 
-static void wait_phase(const uint64_t *phase, uint64_t at_least)
+static long futex(uint32_t *word, int op, uint32_t value)
 {
-	for (int i = 0; __atomic_load_n(phase, __ATOMIC_ACQUIRE) < at_least; i++)
-		if (i > 50)
+	const struct timespec limit = { .tv_sec = STUCK_S };
+
+	return syscall(SYS_futex, word, op, value, &limit, NULL, 0);
+}
+
+/* The phase that follows the one given. */
+static uint32_t wait_phase(struct control *c, uint32_t was)
+{
+	uint32_t now;
+
+	while ((now = __atomic_load_n(&c->phase, __ATOMIC_ACQUIRE)) == was)
+		futex(&c->phase, FUTEX_WAIT, was);
+	return now;
+}
+
+static void say_phase(struct control *c, uint32_t phase)
+{
+	__atomic_store_n(&c->phase, phase, __ATOMIC_RELEASE);
+	futex(&c->phase, FUTEX_WAKE, THREADS_MAX);
+}
+
+static void say_done(struct control *c)
+{
+	__atomic_fetch_add(&c->done, 1, __ATOMIC_RELEASE);
+	futex(&c->done, FUTEX_WAKE, 1);
+}
+
+/* All threads at once, or nearly so: whoever waits looks before it sleeps. */
+static void meet(struct control *c, uint32_t all)
+{
+	uint32_t now = __atomic_add_fetch(&c->arrived, 1, __ATOMIC_ACQ_REL);
+
+	if (now == all) {
+		futex(&c->arrived, FUTEX_WAKE, THREADS_MAX);
+		return;
+	}
+	/* Counts wrap: it is the distance that says who is late. */
+	for (int i = 0; (int32_t)(now - all) < 0; i++) {
+		if (i > 200)
+			futex(&c->arrived, FUTEX_WAIT, now);
+		else if (i > 50)
 			sched_yield();
+		now = __atomic_load_n(&c->arrived, __ATOMIC_ACQUIRE);
+	}
 }
 
 static void jitter(uint64_t *random)
@@ -73,107 +132,163 @@ static void jitter(uint64_t *random)
 			sched_yield();
 }
 
+/* Have a copy of some of the variables, or take the page from its owner. */
+static void look_around(const struct round *round, uint64_t *random)
+{
+	for (int i = 0; i < VARS; i++)
+		if (random_next(random) % 3 == 0)
+			(void)*round->v[i];
+}
+
+static void run_batch(const struct job *job, uint8_t *base, uint64_t n,
+		      uint32_t *met, uint64_t *random)
+{
+	struct round mine = { .one = 2 * n, .two = 2 * n + 1 };
+	struct control *c = job->control;
+
+	for (uint32_t i = 0; i < job->batch; i++) {
+		uint64_t *r = c->round[i].r[job->thread];
+
+		place_vars(job, base, i, mine.v);
+		memset(r, 0, RESULTS * sizeof(*r));
+		look_around(&mine, random);
+		mine.dawdle_ns = random_next(random) % 4 ? 0 :
+				 random_next(random) % 40000;
+		*met += (uint32_t)job->test->threads;
+		meet(c, *met);
+		jitter(random);
+		job->test->run(&mine, job->thread, r);
+	}
+}
+
+static void read_end(const struct job *job, uint8_t *base)
+{
+	for (uint32_t i = 0; i < job->batch; i++) {
+		var *v[VARS];
+
+		place_vars(job, base, i, v);
+		for (int j = 0; j < VARS; j++)
+			job->control->round[i].final[j] = *v[j];
+	}
+}
+
 static int thread_main(void *arg)
 {
 	const struct job *job = arg;
 	struct control *c = job->control;
 	uint64_t random = 12345 + (uint64_t)job->thread;
-	struct round mine = { 0 };
+	uint32_t phase = 0, met = 0;
 	struct node node;
-	uint64_t k;
 
 	pin_to((unsigned)job->thread);
 	node_join(job->cluster, (unsigned)job->thread, REGION, LOCAL, &node);
-	place_vars(job, node.at, mine.v);
-	__atomic_fetch_add(&c->done, 1, __ATOMIC_RELEASE);
-	for (k = 1;; k++) {
-		uint64_t *r = c->round.r[job->thread];
-
-		wait_phase(&c->phase, 2 * k);
+	say_done(c);
+	for (;;) {
+		phase = wait_phase(c, phase);
 		if (__atomic_load_n(&c->end, __ATOMIC_ACQUIRE))
 			break;
-		mine.one = 2 * k;
-		mine.two = 2 * k + 1;
-		jitter(&random);
-		memset(r, 0, RESULTS * sizeof(*r));
-		job->test->run(&mine, job->thread, r);
-		__atomic_fetch_add(&c->done, 1, __ATOMIC_RELEASE);
-		if (!job->test->final || job->thread)
-			continue;
-		wait_phase(&c->phase, 2 * k + 1);
-		for (int i = 0; i < VARS; i++)
-			c->round.final[i] = *mine.v[i];
-		__atomic_fetch_add(&c->done, 1, __ATOMIC_RELEASE);
+		if (phase % 2 == 0)
+			run_batch(job, node.at, phase / 2, &met, &random);
+		else if (!job->thread)
+			read_end(job, node.at);
+		say_done(c);
 	}
 	node_leave(&node);
 	return 0;
 }
 
-/* Wait for n threads; a test that hangs has failed, too. */
-static bool gather(struct control *c, int n)
+/* Wait for all threads; a test that hangs has failed, too. */
+static bool gather(struct control *c, int threads)
 {
-	const uint64_t until = now_ns() + STUCK_NS;
+	const uint64_t until = now_ns() + STUCK_S * 1000000000ull;
+	uint32_t done;
 
-	for (int i = 0;
-	     __atomic_load_n(&c->done, __ATOMIC_ACQUIRE) < (uint64_t)n; i++) {
-		sched_yield();
-		if (i % 1000 == 999 && now_ns() > until)
+	while ((done = __atomic_load_n(&c->done, __ATOMIC_ACQUIRE)) <
+	       (uint32_t)threads) {
+		if (now_ns() > until)
 			return false;
+		futex(&c->done, FUTEX_WAIT, done);
 	}
 	__atomic_store_n(&c->done, 0, __ATOMIC_RELEASE);
 	return true;
 }
 
-static bool one_round(const struct litmus *t, struct control *c, uint64_t k,
-		      uint64_t *forbidden)
+static bool one_batch(const struct job *job, uint32_t n, struct tally *tally)
 {
-	c->round.one = 2 * k;
-	c->round.two = 2 * k + 1;
-	__atomic_store_n(&c->phase, 2 * k, __ATOMIC_RELEASE);
+	const struct litmus *t = job->test;
+	struct control *c = job->control;
+
+	say_phase(c, 2 * n);
 	if (!gather(c, t->threads))
 		return false;
 	if (t->final) {
-		__atomic_store_n(&c->phase, 2 * k + 1, __ATOMIC_RELEASE);
-		if (!gather(c, 1))
+		say_phase(c, 2 * n + 1);
+		if (!gather(c, t->threads))
 			return false;
 	}
-	*forbidden += t->forbidden(&c->round, k);
+	for (uint32_t i = 0; i < job->batch; i++) {
+		c->round[i].one = 2ull * n;
+		c->round[i].two = 2ull * n + 1;
+		tally->forbidden += t->forbidden(&c->round[i], n);
+		tally->seen[t->outcome(&c->round[i]) % OUTCOMES]++;
+	}
+	tally->rounds += job->batch;
 	return true;
 }
 
-/* True: nothing forbidden was seen. */
-static bool run_test(const struct cluster *cluster, const struct litmus *t,
-		     enum layout layout, uint64_t rounds, uint64_t place)
+static void run_test(const struct job *like, uint64_t rounds,
+		     struct tally *tally)
 {
-	struct control *c = common_map(sizeof(*c));
+	struct control *c = like->control;
 	struct job job[THREADS_MAX];
 	pid_t pid[THREADS_MAX];
-	uint64_t forbidden = 0, k, begin;
-	bool stuck = false;
+	int threads = like->test->threads;
 
-	for (int i = 0; i < t->threads; i++) {
-		job[i] = (struct job){ cluster, t, c, layout, i, place };
+	for (int i = 0; i < threads; i++) {
+		job[i] = *like;
+		job[i].thread = i;
 		pid[i] = spawn(thread_main, &job[i]);
 	}
-	CHECK(gather(c, t->threads));
-	begin = now_ns();
-	for (k = 1; k <= rounds && !stuck; k++)
-		stuck = !one_round(t, c, k, &forbidden);
-	begin = now_ns() - begin;
-	c->end = 1;
-	__atomic_store_n(&c->phase, ~0ull >> 1, __ATOMIC_RELEASE);
-	for (int i = 0; i < t->threads; i++) {
-		if (stuck)
+	CHECK(gather(c, threads));
+	for (uint32_t n = 1; tally->rounds < rounds && !tally->stuck; n++)
+		tally->stuck = !one_batch(like, n, tally);
+	__atomic_store_n(&c->end, 1, __ATOMIC_RELEASE);
+	say_phase(c, ~0u);
+	for (int i = 0; i < threads; i++) {
+		if (tally->stuck)
 			kill(pid[i], SIGKILL);
-		if (reap(pid[i]) && !stuck)
-			forbidden++;
+		if (reap(pid[i]) && !tally->stuck)
+			tally->forbidden++;
 	}
-	printf("%-9s %-6s %8llu rounds  %6.0f/s  forbidden (%s): %llu%s\n",
-	       t->name, layouts[layout], (unsigned long long)(k - 1),
-	       (double)(k - 1) / ((double)begin / 1e9), t->what,
-	       (unsigned long long)forbidden, stuck ? "  STUCK" : "");
-	fflush(stdout);
-	return !forbidden && !stuck;
+}
+
+/* Each test has servers of its own: its variables begin as zeros. */
+static bool judge(const struct litmus *t, enum layout layout, uint64_t rounds,
+		  uint32_t batch, bool witness)
+{
+	struct cluster cluster;
+	struct job job = {
+		.cluster = &cluster, .test = t, .layout = layout,
+		.control = common_map(sizeof(struct control)),
+		/* Of that one address there is only one. */
+		.batch = t->straddles && layout == LAYOUT_HOMES ? 1 : batch,
+	};
+	struct tally tally = { 0 };
+	uint64_t begin;
+
+	cluster_start(&cluster, 2, NULL);
+	begin = now_ns();
+	run_test(&job, rounds, &tally);
+	begin = now_ns() - begin;
+	cluster_stop(&cluster);
+	return litmus_report(t, layouts[layout], &tally, begin, witness);
+}
+
+static int list(void)
+{
+	for (int i = 0; litmus_nth(i); i++)
+		puts(litmus_nth(i)->name);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -182,13 +297,17 @@ int main(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "test", required_argument, NULL, 't' },
 		{ "layout", required_argument, NULL, 'l' },
+		{ "batch", required_argument, NULL, 'b' },
+		{ "witness", no_argument, NULL, 'w' },
 		{ "seeded", no_argument, NULL, 's' },
+		{ "list", no_argument, NULL, 'i' },
 		{ 0 }
 	};
 	const char *only = NULL, *layout = NULL;
-	bool seeded = false, good = true;
-	uint64_t rounds = 200, place = 0;
-	struct cluster cluster;
+	const struct litmus *t;
+	bool seeded = false, witness = false, good = true;
+	uint64_t rounds = 200;
+	uint32_t batch = 16;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -198,22 +317,26 @@ int main(int argc, char **argv)
 			only = optarg;
 		else if (o == 'l')
 			layout = optarg;
+		else if (o == 'b')
+			batch = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (o == 'w')
+			witness = true;
 		else if (o == 's')
 			seeded = true;
+		else if (o == 'i')
+			return list();
 		else
 			return 2;
 	}
-	cluster_start(&cluster, 2, NULL);
-	for (int t = 0; t < litmus_nr; t++) {
-		for (enum layout l = 0; l < LAYOUT_NR; l++, place += 8) {
-			if ((only && strcmp(only, litmus[t].name)) ||
+	CHECK(batch && batch <= BATCH_MAX);
+	for (int i = 0; (t = litmus_nth(i)); i++) {
+		for (enum layout l = 0; l < LAYOUT_NR; l++) {
+			if ((only && strcmp(only, t->name)) ||
 			    (layout && strcmp(layout, layouts[l])))
 				continue;
-			good &= run_test(&cluster, &litmus[t], l, rounds,
-					 place);
+			good &= judge(t, l, rounds, batch, witness);
 		}
 	}
-	cluster_stop(&cluster);
 	if (seeded) {
 		printf("the seeded mistake was %s\n", good ? "NOT seen" : "seen");
 		return good;
