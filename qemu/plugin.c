@@ -75,12 +75,23 @@ static void take(void *arg, u32 from, const struct gvm_wire *msg)
 		if (gvm_bus_all_ready(&gvm_bus))
 			gvm_ram_everywhere();
 		return;
+	case GVM_WIRE_LOCK:
+	case GVM_WIRE_FREEZE:
+	case GVM_WIRE_FROZEN:
+	case GVM_WIRE_LOCKED:
+	case GVM_WIRE_UNLOCK:
+	case GVM_WIRE_THAW:
+		gvm_lock_take_message(from, msg);
+		return;
+	case GVM_WIRE_BYE:
+		gvm_lock_left(from);
+		gvm_life_take(from, msg);
+		return;
 	case GVM_WIRE_PAUSE:
 	case GVM_WIRE_PAUSED:
 	case GVM_WIRE_RESUME:
 	case GVM_WIRE_RESET:
 	case GVM_WIRE_ASK:
-	case GVM_WIRE_BYE:
 		gvm_life_take(from, msg);
 		return;
 	}
@@ -122,6 +133,7 @@ static void machine_done(Notifier *notifier, void *data)
 	gvm_interrupt_start();
 	gvm_forward_start();
 	gvm_life_start();
+	gvm_lock_start();
 	err = gvm_bus_start(&gvm_bus);
 	if (err)
 		gvm_die("cannot start the bus: %s", strerror(-err));
@@ -140,6 +152,9 @@ static void print_stats(Notifier *notifier, void *data)
 					       gvm_wire_name(i),
 					       gvm_bus.sent[i]);
 	gvm_say("node %u sent:%s", gvm_bus.guest.me, line->str);
+	if (gvm_lock_count())
+		gvm_say("node %u stopped all vCPUs for %" PRIu64 " locked operations",
+			gvm_bus.guest.me, gvm_lock_count());
 	memory = gvm_ram_stats();
 	if (memory)
 		gvm_say("node %u memory: %s", gvm_bus.guest.me, memory);

@@ -20,6 +20,7 @@
 #include "hw/i386/apic_internal.h"
 #include "hw/i386/x86.h"
 #include "qapi/qapi-commands-control.h"
+#include "qemu/guest-random.h"
 #include "qemu/main-loop.h"
 #include "qemu/notify.h"
 #include "qemu/qemu-plugin.h"
@@ -42,6 +43,7 @@
 #include "sysemu/sysemu.h"
 #include "sysemu/tcg.h"
 
+#define qatomic_set_mb(at, value)	qatomic_mb_set(at, value)
 #define bql_lock()	qemu_mutex_lock_iothread()
 #define bql_unlock()	qemu_mutex_unlock_iothread()
 #define bql_locked()	qemu_mutex_iothread_locked()

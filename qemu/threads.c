@@ -19,7 +19,6 @@ static struct {
 	bool	paused;
 } nodes[GVM_GUEST_NODES_MAX];
 
-static void (*create_vcpu_thread)(CPUState *cpu);
 static void (*ops_init)(AccelOpsClass *ops);
 
 static void kick_shadows(u32 node)
@@ -108,7 +107,7 @@ static void create(CPUState *cpu)
 		gvm_die("QEMU makes vCPU %d, but the nodes have %u vCPUs together; make -smp and the nodes' vCPUs agree",
 			cpu->cpu_index, gvm_bus.guest.vcpus_nr);
 	if (gvm_mine(cpu)) {
-		create_vcpu_thread(cpu);
+		gvm_loop_create(cpu);
 		return;
 	}
 	cpu->thread = g_new0(QemuThread, 1);
@@ -123,7 +122,6 @@ static void init(AccelOpsClass *ops)
 {
 	if (ops_init)
 		ops_init(ops);
-	create_vcpu_thread = ops->create_vcpu_thread;
 	ops->create_vcpu_thread = create;
 	gvm_interrupt_hook(ops);
 	gvm_clock_hook(ops);

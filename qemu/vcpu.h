@@ -42,6 +42,17 @@ int gvm_threads_hook(void);
 void gvm_threads_paused(u32 node);
 void gvm_threads_left(u32 node);
 
+/* loop.c: the thread of a vCPU of ours, under TCG. */
+void gvm_loop_create(CPUState *cpu);
+
+/* lock.c: all vCPUs of all nodes stop for an operation of one.  Without the BQL. */
+void gvm_lock_start(void);
+void gvm_lock_take(CPUState *cpu);
+void gvm_lock_give(CPUState *cpu);
+void gvm_lock_take_message(u32 from, const struct gvm_wire *msg);
+void gvm_lock_left(u32 node);
+u64 gvm_lock_count(void);	/* of vCPUs here */
+
 /* interrupt.c: between vCPUs of different nodes.  With the BQL. */
 void gvm_interrupt_hook(AccelOpsClass *ops);
 void gvm_interrupt_start(void);

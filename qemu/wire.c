@@ -40,6 +40,12 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_RESET]  = { "RESET", FROM_0, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_ASK]    = { "ASK", TO_0, NO_CPU, 0, GVM_ASK_NR - 1 },
 	[GVM_WIRE_BYE]    = { "BYE", ANY, NO_CPU, EXACTLY(0) },
+	[GVM_WIRE_LOCK]   = { "LOCK", TO_0, THEIRS, EXACTLY(0) },
+	[GVM_WIRE_FREEZE] = { "FREEZE", FROM_0, NO_CPU, EXACTLY(0) },
+	[GVM_WIRE_FROZEN] = { "FROZEN", TO_0, NO_CPU, EXACTLY(0) },
+	[GVM_WIRE_LOCKED] = { "LOCKED", FROM_0, MINE, EXACTLY(0) },
+	[GVM_WIRE_UNLOCK] = { "UNLOCK", TO_0, THEIRS, EXACTLY(0) },
+	[GVM_WIRE_THAW]   = { "THAW", FROM_0, NO_CPU, EXACTLY(0) },
 };
 
 static void put(u8 *at, u64 value, unsigned bytes)

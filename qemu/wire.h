@@ -29,6 +29,12 @@
  *	RESET	0, other	-	reset your vCPUs; epoch is the new one
  *	ASK	other, 0	-	please do arg (enum gvm_wire_ask)
  *	BYE	any, any	-	I end; the guest is over
+ *	LOCK	other, 0	source	needs all vCPUs stopped for an operation (lock.c)
+ *	FREEZE	0, other	-	stop your vCPUs, for a moment ...
+ *	FROZEN	other, 0	-	... they are
+ *	LOCKED	0, other	target	go on with it
+ *	UNLOCK	other, 0	source	done
+ *	THAW	0, other	-	run your vCPUs again
  */
 #ifndef GVM_QEMU_WIRE_H
 #define GVM_QEMU_WIRE_H
@@ -36,7 +42,7 @@
 #include "guest.h"
 
 #define GVM_WIRE_MAGIC		0x70637667u	/* "gvcp" */
-#define GVM_WIRE_VERSION	1u
+#define GVM_WIRE_VERSION	2u
 #define GVM_WIRE_BODY_MAX	65536u
 #define GVM_WIRE_BYTES		32u
 
@@ -62,6 +68,12 @@ enum gvm_wire_type {
 	GVM_WIRE_RESET,
 	GVM_WIRE_ASK,
 	GVM_WIRE_BYE,
+	GVM_WIRE_LOCK,
+	GVM_WIRE_FREEZE,
+	GVM_WIRE_FROZEN,
+	GVM_WIRE_LOCKED,
+	GVM_WIRE_UNLOCK,
+	GVM_WIRE_THAW,
 	GVM_WIRE_NR
 };
 

@@ -79,7 +79,7 @@ image()
 
 	kernel=$("$top/guest/kernel" stable) || skip "no kernel for the guest"
 	"$top/guest/mkimage" "$kernel" "$dir/image" "$here/init" "" \
-		"$build/tests/fullshare/smp" || exit 1
+		"$build/tests/fullshare/smp" "$build/tests/fullshare/split" || exit 1
 }
 
 # A memory server on host 0: $port.

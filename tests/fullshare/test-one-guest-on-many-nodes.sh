@@ -3,7 +3,8 @@
 #
 # One Linux guest runs on the vCPUs of several QEMU processes: it boots to its
 # shell, sees all CPUs, counts exactly across them, gets the same checksum on
-# each, its clocks agree, and its poweroff ends all of them well.
+# each, its clocks agree, its locked operations are exclusive even across two pages,
+# and its poweroff ends all of them well.
 #
 #	test-one-guest-on-many-nodes.sh BUILD VCPUS...
 # shellcheck source=tests/fullshare/lib.sh
@@ -15,7 +16,7 @@ cpus=$(echo "$*" | tr ',' ' ' | awk '{ n = 0; for (i = 1; i <= NF; i++) {
 
 hosts "$nodes"
 cluster "$@"
-words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500"
+words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500 gvm_split=300"
 for ((i = nodes - 1; i >= 0; i--)); do
 	start $i "$words"
 done
@@ -24,6 +25,6 @@ grep -aq "guest: end 0" "$dir/console" || fail "something was wrong in the guest
 for ((i = 0; i < nodes; i++)); do
 	ended $i 30 && { [ "$status" = 0 ] || fail "status $status of node $i"; }
 done
-grep -a "^guest:\|^smp:" "$dir/console"
+grep -a "^guest:\|^smp:\|^split:" "$dir/console"
 cat "$dir"/errors-*
 finish

@@ -84,6 +84,17 @@ int main(void)
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_REPLY, .cpu = 0)));
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_ASK)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_ASK, .arg = GVM_ASK_NR)));
+	/* Node 0 says who may stop all vCPUs, and who has to. */
+	CHECK(ok(0, 1, M(.type = GVM_WIRE_LOCK, .cpu = 2)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_LOCK, .cpu = 0)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_LOCK, .cpu = 0)));
+	CHECK(ok(1, 0, M(.type = GVM_WIRE_LOCKED, .cpu = 2)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_LOCKED, .cpu = 0)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_UNLOCK, .cpu = 0)));
+	CHECK(ok(1, 0, M(.type = GVM_WIRE_FREEZE)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_FREEZE)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_THAW)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_FROZEN)));
 	/* Nothing else, and nothing behind it. */
 	CHECK(!ok(0, 1, M(.type = 0)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_NR)));
