@@ -229,7 +229,7 @@ static bool lay_aside(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx,
 	gvm_recycle_fit(s, 1);
 	if (s->gvm->move) {
 		/* Armed memory: only the kernel may put a page there. */
-		if (gvm_uffd_copy(s->uffd, (u64)(uintptr_t)
+		if (gvm_uffd_copy(s->staging_uffd, (u64)(uintptr_t)
 				  gvm_slot_memory(st, slot), body,
 				  GVM_PAGE_BYTES, false, &done) != GVM_FILL_OK)
 			return false;

@@ -13,9 +13,9 @@
  * a system call that we did not see, and have mapped something new there: what
  * was written to that would be lost.  While memory of ours is being unmapped
  * the kernel refuses UFFDIO_WRITEPROTECT, until we have read the event.  So a
- * protection that succeeds, after one that did, says that there was no unmap
- * in between: asked once more before the drop it makes the dangerous time
- * short, and asked after it, it tells whether anything happened.
+ * question that is not refused, after one that was not, says that there was no
+ * unmap in between: asked before the drop it makes the dangerous time short,
+ * and asked after it, it tells whether anything happened.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static bool copy_to_slot(struct gvm_shard *s, u32 slot, u64 va)
 	 * that must not become a signal in its own name.
 	 */
 	if (s->gvm->move)
-		ok = gvm_uffd_copy(s->uffd, (u64)(uintptr_t)to,
+		ok = gvm_uffd_copy(s->staging_uffd, (u64)(uintptr_t)to,
 				   (const void *)(uintptr_t)va, GVM_PAGE_BYTES,
 				   false, &done) == GVM_FILL_OK;
 	else
@@ -54,53 +54,58 @@ static bool copy_to_slot(struct gvm_shard *s, u32 slot, u64 va)
 	return ok;
 }
 
-/* Nothing was unmapped since the last time that this was true. */
-static bool undisturbed(struct gvm_shard *s, u64 va)
-{
-	return gvm_uffd_protect(s->uffd, va, GVM_PAGE_BYTES, true) ==
-	       GVM_FILL_OK;
-}
+static_assert(GVM_REQUEST_PAGES <= 128, "one bit for each page of a run");
 
-/* Is anything mapped in this range? */
-static bool is_mapped(u64 va, u64 len)
+/* Which pages of this range are mapped, as bits. */
+static void see_mapped(u64 va, u64 len, u64 ret_mapped[2])
 {
 	u8 here;
 
-	for (u64 at = va; at < va + len; at += GVM_PAGE_BYTES)
-		if (!gvm_sys(SYS_mincore, at, GVM_PAGE_BYTES, &here))
-			return true;
-	return false;
+	ret_mapped[0] = ret_mapped[1] = 0;
+	for (u64 i = 0; i < len >> GVM_PAGE_SHIFT; i++)
+		if (!gvm_sys(SYS_mincore, va + (i << GVM_PAGE_SHIFT),
+			     GVM_PAGE_BYTES, &here))
+			ret_mapped[i / 64] |= 1ull << i % 64;
+}
+
+/* This was unmapped; is there anything new in its place? */
+static void judge(struct gvm_shard *s, const struct gvm_uffd_event *e, u64 va,
+		  u64 len, const u64 mapped[2])
+{
+	for (u64 i = 0; i < len >> GVM_PAGE_SHIFT; i++) {
+		u64 page = va + (i << GVM_PAGE_SHIFT);
+
+		if (page >= e->addr && page < e->addr + e->len &&
+		    mapped[i / 64] >> i % 64 & 1)
+			gvm_fatal(s->gvm, "the page at 0x%llx was unmapped and mapped anew by system calls that giantvm did not see, while it was being taken away; stopping %s before it can see a wrong byte",
+				  (unsigned long long)page, s->gvm->name);
+	}
 }
 
 /*
- * Something was unmapped around the time of the drop.  Read what; if it was
- * this, and there is new memory in its place, nobody knows whether the drop
- * came before or behind it.  (Nor do we see new memory that was used and
- * unmapped again within these few microseconds.)
+ * Who unmapped sleeps until we read the event.  So what is mapped before the
+ * reading was mapped by somebody else, and perhaps before we took it; what is
+ * mapped only after it we cannot have taken.  Only where events were read
+ * meanwhile, as copying does, is what is mapped now all that can be known.
  */
-static void look_into(struct gvm_shard *s, u64 va, u64 len)
+void gvm_look_back(struct gvm_shard *s, u64 va, u64 len, u32 at)
 {
-	u32 tries = 0, at = s->events_nr;
+	const bool changing = gvm_uffd_changing(s->uffd);
+	u64 mapped[2];
+	u32 tries = 0;
 
-	do {
+	if (!len || (!changing && at == s->events_nr))
+		return;
+	see_mapped(va, len, mapped);
+	while (gvm_uffd_changing(s->uffd)) {
 		if (++tries > TRIES_MAX)
 			gvm_fatal(s->gvm, "the kernel does not tell what was unmapped near 0x%llx; stopping %s",
 				  (unsigned long long)va, s->gvm->name);
 		gvm_fault_collect(s);
 		gvm_sys(SYS_sched_yield);
-	} while (gvm_uffd_protect(s->uffd, va, GVM_PAGE_BYTES, true) ==
-		 GVM_FILL_AGAIN);
-
-	for (; at < s->events_nr; at++) {
-		const struct gvm_uffd_event *e = &s->events[at];
-		u64 from = e->addr > va ? e->addr : va;
-		u64 to = e->addr + e->len < va + len ? e->addr + e->len :
-			 va + len;
-
-		if (from < to && is_mapped(from, to - from))
-			gvm_fatal(s->gvm, "the page at 0x%llx was unmapped and mapped anew by system calls that giantvm did not see, while it was being taken away; stopping %s before it can see a wrong byte",
-				  (unsigned long long)from, s->gvm->name);
 	}
+	for (; at < s->events_nr; at++)
+		judge(s, &s->events[at], va, len, mapped);
 }
 
 /*
@@ -117,10 +122,26 @@ static void drop(struct gvm_shard *s, const struct gvm_range *range, u64 va,
 			      FALLOC_FL_KEEP_SIZE,
 			      range->offset + (va - range->start), len);
 	else
-		err = gvm_sys(SYS_madvise, va, len, MADV_DONTNEED);
+		err = gvm_drop(s, va, len);
 	if (err && (range->shared || err != -ENOMEM))
 		gvm_fatal(s->gvm, "cannot drop the page at 0x%llx; stopping %s",
 			  (unsigned long long)va, s->gvm->name);
+}
+
+/* The next slot has a page's content.  Forgotten while it was dropped: dead. */
+static void stage(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
+{
+	struct gvm_staging *st = &s->staging;
+
+	if (gvm_page_resident(chunk->state[idx])) {
+		gvm_evict_staged(s, chunk, idx);
+		return;
+	}
+	st->slots[st->head % st->ring] = (struct gvm_slot){
+		.what = GVM_SLOT_DEAD,
+	};
+	st->head++;
+	st->present++;
 }
 
 u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
@@ -128,6 +149,7 @@ u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
 {
 	const u64 va = gvm_page_va(chunk, first);
 	struct gvm_staging *st = &s->staging;
+	const u32 events = s->events_nr;
 	u32 copied = 0;
 
 	gvm_guard_start(s->gvm);
@@ -138,7 +160,7 @@ u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
 	       copy_to_slot(s, (u32)((st->head + copied) % st->ring),
 			    va + (u64)copied * GVM_PAGE_BYTES))
 		copied++;
-	if (!undisturbed(s, va)) {
+	if (gvm_uffd_changing(s->uffd)) {
 		/* The pages stay; the loop reads the event first. */
 		gvm_staging_unfill(st, copied);
 		gvm_uffd_wake(s->uffd, va, (u64)n * GVM_PAGE_BYTES);
@@ -149,9 +171,10 @@ u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
 	if (copied) {
 		drop(s, range, va, (u64)copied * GVM_PAGE_BYTES);
 		for (u32 i = 0; i < copied; i++)
-			gvm_evict_staged(s, chunk, first + i);
-		if (!range->shared && !undisturbed(s, va))
-			look_into(s, va, (u64)copied * GVM_PAGE_BYTES);
+			stage(s, chunk, first + i);
+		if (!range->shared)
+			gvm_look_back(s, va, (u64)copied * GVM_PAGE_BYTES,
+				      events);
 	}
 	/* Writers that met the protection sleep until told to look again. */
 	gvm_uffd_wake(s->uffd, va, (u64)n * GVM_PAGE_BYTES);

@@ -173,6 +173,14 @@ void gvm_guard_forget(struct gvm *g);
 /* copy.c: a run of victims into staging; how many pages were dealt with */
 u32 gvm_copy_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first, u32 n,
 		 const struct gvm_range *range);
+/*
+ * What lay at va was taken away just now.  Was anything unmapped meanwhile, or
+ * since the list of events had `at` entries?  If it was this, and there is new
+ * memory in its place, nobody knows which of the two was taken: the program is
+ * stopped.  (Nor do we see new memory that was used and unmapped again within
+ * these few microseconds.)
+ */
+void gvm_look_back(struct gvm_shard *s, u64 va, u64 len, u32 at);
 
 /* limits: share local_bytes among the shards */
 void gvm_share_limit(struct gvm *g);

@@ -107,25 +107,30 @@ static bool unshare(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx)
 	const u64 va = gvm_page_va(chunk, idx);
 	const u32 crc = chunk->word[idx];
 	u16 actions;
+	long err;
 
 	if (!s->gvm->forked)
 		return false;
 	if (chunk->state[idx] != GVM_PAGE_CLEAN)
 		return !gvm_sys(SYS_madvise, va, GVM_PAGE_BYTES,
 				MADV_POPULATE_WRITE);
-	if (gvm_sys(SYS_madvise, va, GVM_PAGE_BYTES, MADV_DONTNEED))
-		return false;
-	gvm_uffd_wake(s->uffd, va, GVM_PAGE_BYTES);
 	gvm_cache_remove(&s->cache, chunk, idx, false);
 	gvm_page_event(s, chunk, idx, GVM_EV_STAGE, &actions);
 	gvm_page_event(s, chunk, idx, GVM_EV_RELEASE, &actions);
 	chunk->word[idx] = crc;
 	s->stats->evicted_clean++;
+	/* Reads events: an unmap of this page may be among them. */
+	err = gvm_drop(s, va, GVM_PAGE_BYTES);
+	if (err && err != -ENOMEM)
+		gvm_fatal(s->gvm, "cannot drop the page at 0x%llx (error %u); stopping %s",
+			  (unsigned long long)va, (unsigned int)-err,
+			  s->gvm->name);
+	gvm_uffd_wake(s->uffd, va, GVM_PAGE_BYTES);
 	return true;
 }
 
-static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
-		    u32 n, const struct gvm_range *range)
+static u32 move_pages(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
+		      u32 n, const struct gvm_range *range)
 {
 	struct gvm_staging *st = &s->staging;
 	bool tried = false;
@@ -136,7 +141,7 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 		enum gvm_fill fill;
 		u64 done;
 
-		fill = gvm_uffd_move(s->uffd, (u64)(uintptr_t)to,
+		fill = gvm_uffd_move(s->staging_uffd, (u64)(uintptr_t)to,
 				     gvm_page_va(chunk, first + i),
 				     (u64)(n - i) * GVM_PAGE_BYTES, &done);
 		for (done >>= GVM_PAGE_SHIFT; done; done--, tried = false)
@@ -147,7 +152,7 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 		case GVM_FILL_OK:
 			break;
 		case GVM_FILL_AGAIN:
-			/* Progress was made, or events wait: the loop's turn. */
+			/* Progress was made, or somebody is in the way. */
 			return i;
 		case GVM_FILL_BUSY:
 			if (!tried && unshare(s, chunk, first + i)) {
@@ -163,6 +168,9 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 			/* mprotect() made the mappings differ. */
 			return i + gvm_copy_run(s, chunk, first + i, 1, range);
 		default:
+			if (fill == GVM_FILL_HOLE &&
+			    gvm_uffd_changing(s->uffd))
+				return i;	/* being unmapped */
 			gvm_fatal(s->gvm, "the %s page at 0x%llx cannot be taken away (result %u): was it dropped by a system call that giantvm did not see? stopping %s",
 				  gvm_page_state_name(chunk->state[first + i]),
 				  (unsigned long long)
@@ -171,6 +179,26 @@ static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
 		}
 	}
 	return i;
+}
+
+/*
+ * Staging has a userfaultfd of its own (drop.c), which lets pages be moved even
+ * while the program's memory is being unmapped.  So look before and behind, as
+ * copy.c does.
+ */
+static u32 move_run(struct gvm_shard *s, struct gvm_chunk *chunk, u32 first,
+		    u32 n, const struct gvm_range *range)
+{
+	const u64 va = gvm_page_va(chunk, first);
+	const u64 moved = s->staging.head;
+	const u32 events = s->events_nr;
+
+	if (gvm_uffd_changing(s->uffd))
+		return 0;
+	n = move_pages(s, chunk, first, n, range);
+	gvm_look_back(s, va, (s->staging.head - moved) * GVM_PAGE_BYTES,
+		      events);
+	return n;
 }
 
 /* Take a run of victims; how many pages were dealt with. */

@@ -273,6 +273,9 @@ static void serve(struct gvm_shard *s, const struct gvm_uffd_event *e)
 		gvm_ranges_cut(&s->gvm->ranges, e->addr, e->addr + e->len);
 		gvm_forget_pages(s, e->addr, e->addr + e->len);
 		break;
+	case GVM_UFFD_REMOVE:
+		gvm_drop_told(s, e);
+		break;
 	case GVM_UFFD_REMAP:
 		gvm_fatal(s->gvm, "%s moved paged memory at 0x%llx with a system call that giantvm cannot follow; stopping it (mremap() of the C library is supported)",
 			  s->gvm->name, (unsigned long long)e->addr);
@@ -284,26 +287,49 @@ static void serve(struct gvm_shard *s, const struct gvm_uffd_event *e)
 	}
 }
 
+/* Put it on the list.  Where there is no room, a thread faults once more. */
+static void keep(struct gvm_shard *s, const struct gvm_uffd_event *e)
+{
+	const bool fault = e->what == GVM_UFFD_READ ||
+			   e->what == GVM_UFFD_WRITE ||
+			   e->what == GVM_UFFD_PROTECT;
+
+	if (fault && s->events_nr >= GVM_EVENTS_MAX - GVM_EVENTS_KEPT) {
+		gvm_uffd_wake(s->uffd, e->addr, GVM_PAGE_BYTES);
+		return;
+	}
+	if (s->events_nr == GVM_EVENTS_MAX)
+		gvm_fatal(s->gvm, "%s unmaps memory faster than it can be followed; stopping it",
+			  s->gvm->name);
+	s->events[s->events_nr++] = *e;
+}
+
 /*
  * Read messages in the middle of something else (the kernel asked us to come
- * back).  An unmap is dealt with at once, because the kernel waits for that;
- * faults only queue up: they must not meet a page that is half installed.
+ * back).  What gives memory up is dealt with at once, because the kernel waits
+ * for that; faults only queue up: they must not meet a page that is half
+ * installed.  An unmap stays in the list, for who has to know (copy.c).
  */
 void gvm_fault_collect(struct gvm_shard *s)
 {
-	struct gvm_uffd_event *events = s->events + s->events_nr;
-	u32 nr;
+	const u32 nr = gvm_uffd_read(s->uffd, s->fresh);
 
-	if (s->events_nr + GVM_UFFD_EVENTS > GVM_EVENTS_MAX)
-		return;
-	nr = gvm_uffd_read(s->uffd, events);
-	s->events_nr += nr;
 	s->collecting = 1;
 	for (u32 i = 0; i < nr; i++) {
-		if (events[i].what != GVM_UFFD_UNMAP)
-			continue;
-		serve(s, &events[i]);
-		events[i].what = GVM_UFFD_NONE;
+		struct gvm_uffd_event *e = &s->fresh[i];
+
+		switch (e->what) {
+		case GVM_UFFD_REMOVE:
+			serve(s, e);
+			break;
+		case GVM_UFFD_UNMAP:
+			serve(s, e);
+			e->what = GVM_UFFD_NONE;
+			keep(s, e);
+			break;
+		default:
+			keep(s, e);
+		}
 	}
 	s->collecting = 0;
 }
@@ -313,7 +339,7 @@ void gvm_fault_read_all(struct gvm_shard *s)
 {
 	const u32 left = s->events_nr;
 
-	if (left + GVM_UFFD_EVENTS <= GVM_EVENTS_MAX)
+	if (left + GVM_UFFD_EVENTS <= GVM_EVENTS_MAX - GVM_EVENTS_KEPT)
 		s->events_nr += gvm_uffd_read(s->uffd, s->events + left);
 	if (s->events_nr)
 		s->awake_ns = s->now_ns + GVM_AWAKE_NS;

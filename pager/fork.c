@@ -186,6 +186,7 @@ static void leave_parent(struct gvm_shard *s)
 	const struct gvm_command *c = &s->gvm->fork_commands[s->index];
 
 	gvm_thread_forget(&s->thread);
+	gvm_drop_forget(s);
 	gvm_shard_close(s);
 	forget_links(s);
 	memcpy(s->region, c->new_region, sizeof(s->region));

@@ -175,8 +175,7 @@ int gvm_do_discard(struct gvm_shard *s, u64 start, u64 end)
 				      FALLOC_FL_KEEP_SIZE,
 				      r.offset + (from - r.start), to - from);
 		else
-			err = gvm_sys(SYS_madvise, from, to - from,
-				      MADV_DONTNEED);
+			err = gvm_drop(s, from, to - from);
 		/* Threads that waited for what was cancelled look again. */
 		gvm_uffd_wake(s->uffd, from, to - from);
 	}

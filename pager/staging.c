@@ -7,9 +7,9 @@
  * network, and is known to be hot.  It counts against the local limit.
  *
  * The ring's memory is present exactly where a slot is LIVE or DEAD.  Where
- * eviction moves pages it is armed on the shard's userfaultfd (the kernel
- * wants that of a destination), so a read of an absent page there would make
- * this thread wait for itself: only LIVE slots are ever read.
+ * eviction moves pages it is armed, on a userfaultfd of its own (the kernel
+ * wants that of a destination; drop.c says why another one), and nobody answers
+ * there: only LIVE slots are ever read.
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -45,7 +45,7 @@ int gvm_staging_init(struct gvm_shard *s, u64 target)
 		MADV_NOHUGEPAGE);
 	if (!s->gvm->move)
 		return 0;
-	return gvm_uffd_register(s->uffd, (u64)(uintptr_t)st->memory,
+	return gvm_uffd_register(s->staging_uffd, (u64)(uintptr_t)st->memory,
 				 ring * GVM_PAGE_BYTES);
 }
 
@@ -54,7 +54,8 @@ void gvm_staging_fini(struct gvm_shard *s)
 	struct gvm_staging *st = &s->staging;
 
 	if (st->memory && s->gvm->move)
-		gvm_uffd_unregister(s->uffd, (u64)(uintptr_t)st->memory,
+		gvm_uffd_unregister(s->staging_uffd,
+				    (u64)(uintptr_t)st->memory,
 				    st->ring * GVM_PAGE_BYTES);
 	gvm_mem_unmap(st->memory, st->ring * GVM_PAGE_BYTES);
 	gvm_mem_unmap(st->slots, st->ring * sizeof(*st->slots));

@@ -86,14 +86,15 @@ void gvm_uffd_caps_6_1(struct gvm_uffd_caps *caps)
 void gvm_uffd_caps_no_events(struct gvm_uffd_caps *caps)
 {
 	caps->features &= ~(u64)(UFFD_FEATURE_EVENT_UNMAP |
-				 UFFD_FEATURE_EVENT_REMAP);
+				 UFFD_FEATURE_EVENT_REMAP |
+				 UFFD_FEATURE_EVENT_REMOVE);
 }
 
 int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps)
 {
 	/*
-	 * UNMAP and REMAP are trip wires: the wrappers tell us first, so an
-	 * event means that the program went around them.  While one is unread
+	 * UNMAP, REMAP and REMOVE are trip wires: the wrappers tell us first, so
+	 * an event means that the program went around them (drop.c).  While one is unread
 	 * the kernel refuses COPY and MOVE on this descriptor, so nothing of
 	 * ours can land in, or be taken from, what now lies at that address.
 	 */
@@ -101,7 +102,7 @@ int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps)
 		UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
 		UFFD_FEATURE_MOVE | UFFD_FEATURE_POISON |
 		UFFD_FEATURE_EVENT_UNMAP |
-		UFFD_FEATURE_EVENT_REMAP;
+		UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE;
 	struct uffdio_api api = {
 		.api = UFFD_API, .features = wanted & caps->features,
 	};
@@ -208,6 +209,15 @@ enum gvm_fill gvm_uffd_protect(int uffd, u64 addr, u64 len, bool on)
 	return judge(gvm_sys(SYS_ioctl, uffd, UFFDIO_WRITEPROTECT, &w));
 }
 
+bool gvm_uffd_changing(int uffd)
+{
+	struct uffdio_writeprotect nothing = { .mode = 0 };
+
+	/* Asked first of all; that the range is empty is seen after it. */
+	return gvm_sys(SYS_ioctl, uffd, UFFDIO_WRITEPROTECT, &nothing) ==
+	       -EAGAIN;
+}
+
 void gvm_uffd_wake(int uffd, u64 addr, u64 len)
 {
 	struct uffdio_range r = { addr, len };
@@ -237,7 +247,9 @@ static struct gvm_uffd_event sort(const struct uffd_msg *msg)
 			e.what = GVM_UFFD_READ;
 		break;
 	case UFFD_EVENT_UNMAP:
-		e.what = GVM_UFFD_UNMAP;
+	case UFFD_EVENT_REMOVE:
+		e.what = msg->event == UFFD_EVENT_UNMAP ? GVM_UFFD_UNMAP :
+			 GVM_UFFD_REMOVE;
 		e.addr = msg->arg.remove.start;
 		e.len = msg->arg.remove.end - msg->arg.remove.start;
 		break;

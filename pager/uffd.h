@@ -29,7 +29,7 @@ struct gvm_uffd_caps {
 int gvm_uffd_probe(int dev_fd, struct gvm_uffd_caps *ret_caps);
 /* As if the kernel were Linux 6.1: what came later is taken out. */
 void gvm_uffd_caps_6_1(struct gvm_uffd_caps *caps);
-/* No events of unmapping: nobody would read them. */
+/* No events of unmapping and the like: nobody would read them. */
 void gvm_uffd_caps_no_events(struct gvm_uffd_caps *caps);
 /* Non-blocking, close-on-exec descriptor with what we use of caps. */
 int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps);
@@ -67,6 +67,11 @@ enum gvm_fill gvm_uffd_move(int uffd, u64 dst, u64 src, u64 len,
 			    u64 *ret_done);
 /* on: a write to a present page of the range is a fault.  off: and wake. */
 enum gvm_fill gvm_uffd_protect(int uffd, u64 addr, u64 len, bool on);
+/*
+ * Is memory being unmapped, moved or given up, and the event unread (or who
+ * waited for that not yet running)?  COPY, MOVE and PROTECT are refused then.
+ */
+bool gvm_uffd_changing(int uffd);
 void gvm_uffd_wake(int uffd, u64 addr, u64 len);
 /* Touching the missing range is SIGBUS from now on; wakes. */
 enum gvm_fill gvm_uffd_poison(int uffd, u64 addr, u64 len);
@@ -78,13 +83,14 @@ enum gvm_uffd_what {
 	GVM_UFFD_PROTECT,	/* page present and protected */
 	GVM_UFFD_UNMAP,		/* range unmapped behind our back */
 	GVM_UFFD_REMAP,		/* range moved behind our back */
+	GVM_UFFD_REMOVE,	/* pages about to be given up */
 	GVM_UFFD_BROKEN,	/* descriptor unusable */
 };
 
 struct gvm_uffd_event {
 	enum gvm_uffd_what what;
 	u64	addr;
-	u64	len;		/* UNMAP, REMAP */
+	u64	len;		/* UNMAP, REMAP, REMOVE */
 };
 
 #define GVM_UFFD_EVENTS	32

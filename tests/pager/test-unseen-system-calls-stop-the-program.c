@@ -25,6 +25,7 @@
 #define ROUNDS	400u
 #define SECONDS	10	/* a busy machine does fewer rounds */
 #define LOST	3
+#define OLD	4
 
 static struct test_server server;
 static struct gvm *gvm;
@@ -36,8 +37,45 @@ static void open_engine(void)
 	gvm = engine_start(&server, 1, LOCAL, &c);
 }
 
-/* Given up while it was here: eviction meets a page that is not there. */
-static void given_up(void *arg)
+/* Given up while it was here. */
+static void given_up(void *advice)
+{
+	uint8_t *memory;
+
+	open_engine();
+	memory = memory_map(gvm, PAGES * PAGE);
+	for (unsigned i = 0; i < PAGES; i++)
+		stamp_put(memory + i * PAGE, i, 1);
+	CHECK(syscall(SYS_madvise, memory, PAGES * PAGE, *(int *)advice) == 0);
+	alarm(20);	/* freed pages may keep their content for a while */
+	for (;;)
+		pause();
+}
+
+/* In staging or at the server: what comes back must not be the old content. */
+static void given_up_elsewhere(void *advice)
+{
+	uint8_t *memory, *other;
+	unsigned char here[PAGES];
+
+	open_engine();
+	memory = memory_map(gvm, PAGES * PAGE);
+	other = memory_map(gvm, OTHER * PAGE);
+	for (unsigned i = 0; i < PAGES; i++)
+		stamp_put(memory + i * PAGE, i, 1);
+	for (unsigned i = 0; i < OTHER; i++)
+		stamp_put(other + i * PAGE, i, 1);
+	CHECK(mincore(memory, PAGES * PAGE, here) == 0);
+	CHECK(!memchr(here, 1, PAGES));
+	CHECK(syscall(SYS_madvise, memory, PAGES * PAGE, *(int *)advice) == 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		if (!is_zero(memory + i * PAGE))
+			_exit(OLD);
+	_exit(0);
+}
+
+/* What the program gives up through us is no surprise, wherever it is. */
+static void given_up_properly(void *arg)
 {
 	uint8_t *memory, *other;
 
@@ -47,9 +85,17 @@ static void given_up(void *arg)
 	other = memory_map(gvm, OTHER * PAGE);
 	for (unsigned i = 0; i < PAGES; i++)
 		stamp_put(memory + i * PAGE, i, 1);
-	CHECK(syscall(SYS_madvise, memory, PAGES * PAGE, MADV_DONTNEED) == 0);
-	for (unsigned i = 0; i < OTHER; i++)
+	for (unsigned i = 0; i < OTHER - PAGES; i++)
 		stamp_put(other + i * PAGE, i, 1);
+	for (unsigned i = 0; i < PAGES; i += 2)
+		CHECK(!gvm_discard(gvm, memory + i * PAGE, PAGE));
+	CHECK(!gvm_discard(gvm, other, OTHER * PAGE));
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK(i % 2 ? stamp_is(memory + i * PAGE, i, 1) :
+		      is_zero(memory + i * PAGE));
+	for (unsigned i = 0; i < OTHER; i++)
+		CHECK(is_zero(other + i * PAGE));
+	gvm_fini(gvm);
 	_exit(0);
 }
 
@@ -132,6 +178,17 @@ static void replaced(void *arg)
 	_exit(0);
 }
 
+static void stopped(const char *where, void (*run)(void *arg), int advice)
+{
+	char text[4096];
+	int status = run_apart(run, &advice, text, sizeof(text));
+
+	printf("given up %s: status %d: %s\n", where, status, text);
+	CHECK(status == 125);
+	CHECK(strstr(text, "giantvm did not see"));
+	CHECK(strstr(text, "victim"));
+}
+
 int main(void)
 {
 	char text[4096];
@@ -142,11 +199,13 @@ int main(void)
 	open_engine();		/* skips here what cannot be tested */
 	gvm_fini(gvm);
 
-	status = run_apart(given_up, NULL, text, sizeof(text));
-	printf("given up: status %d: %s\n", status, text);
-	CHECK(status == 125);
-	CHECK(strstr(text, "giantvm did not see"));
-	CHECK(strstr(text, "victim"));
+	stopped("here", given_up, MADV_DONTNEED);
+	stopped("here, freed", given_up, MADV_FREE);
+	stopped("elsewhere", given_up_elsewhere, MADV_DONTNEED);
+	stopped("elsewhere, freed", given_up_elsewhere, MADV_FREE);
+	status = run_apart(given_up_properly, NULL, text, sizeof(text));
+	printf("given up properly: status %d: %s\n", status, text);
+	CHECK(status == 0);
 
 	status = run_apart(replaced, NULL, text, sizeof(text));
 	printf("replaced: status %d: %s\n", status, text);
