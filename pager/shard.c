@@ -17,6 +17,7 @@
 #define DATA_WAKE	(~1ull)
 #define EVENTS		16
 #define TICK_NS		50000000ull
+#define AWAY_NS		1000000000ull	/* an idle turn takes half of it */
 #define LOOKS		8u
 #define READ_PART	64u	/* of the frames, in the largest READ */
 #define READ_MIN	32u
@@ -32,12 +33,21 @@ static void watch(struct gvm_shard *s, int fd, u64 data)
 /* Also after fork, in the child: descriptors of its own. */
 int gvm_shard_open(struct gvm_shard *s)
 {
+	struct gvm_uffd_caps silent = s->gvm->caps;
 	int fd;
 
 	fd = gvm_uffd_open(s->gvm->dev_fd, &s->gvm->caps);
 	s->uffd = gvm_fd_high(fd);
 	if (s->uffd < 0)
 		return s->uffd;
+	if (s->gvm->move) {
+		/* Nobody touches staging but us, and that is no news. */
+		gvm_uffd_caps_no_events(&silent);
+		fd = gvm_uffd_open(s->gvm->dev_fd, &silent);
+		s->staging_uffd = gvm_fd_high(fd);
+		if (s->staging_uffd < 0)
+			return s->staging_uffd;
+	}
 	s->epfd = gvm_fd_high((int)gvm_sys(SYS_epoll_create1, EPOLL_CLOEXEC));
 	if (s->epfd < 0)
 		return s->epfd;
@@ -52,7 +62,7 @@ int gvm_shard_open(struct gvm_shard *s)
 
 void gvm_shard_close(struct gvm_shard *s)
 {
-	const int fds[] = { s->uffd, s->epfd, s->wakefd };
+	const int fds[] = { s->uffd, s->staging_uffd, s->epfd, s->wakefd };
 
 	for (u32 i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (fds[i] < 0)
@@ -61,6 +71,7 @@ void gvm_shard_close(struct gvm_shard *s)
 		gvm_sys(SYS_close, fds[i]);
 	}
 	s->uffd = -1;
+	s->staging_uffd = -1;
 	s->epfd = -1;
 	s->wakefd = -1;
 }
@@ -101,7 +112,7 @@ int gvm_shard_init(struct gvm_shard *s, struct gvm *g, u32 index,
 	s->stats = stats;
 	s->read_pages = part < READ_MIN ? READ_MIN : part < GVM_REQUEST_PAGES ?
 			(u32)part : GVM_REQUEST_PAGES;
-	s->uffd = s->epfd = s->wakefd = -1;
+	s->uffd = s->staging_uffd = s->epfd = s->wakefd = -1;
 	if (gvm_sys(SYS_getrandom, s->region, 16, 0) != 16 ||
 	    gvm_sys(SYS_getrandom, s->token, 16, 0) != 16)
 		return -EIO;
@@ -134,6 +145,7 @@ int gvm_shard_start(struct gvm_shard *s)
 
 void gvm_shard_fini(struct gvm_shard *s)
 {
+	gvm_drop_fini(s);
 	gvm_links_fini(s, true);
 	if (s->staging.memory)
 		gvm_staging_fini(s);
@@ -176,6 +188,14 @@ static void tick(struct gvm_shard *s)
 {
 	u64 wanted;
 
+	/*
+	 * Stopped by its user (Ctrl-Z), or with the machine it runs on: that is
+	 * not the servers' fault, and their answers may lie unread.
+	 */
+	if (s->now_ns - s->tick_ns > AWAY_NS) {
+		gvm_links_forgive(s);
+		s->parked_ns = s->now_ns;
+	}
 	s->tick_ns = s->now_ns;
 	gvm_links_tick(s);
 	gvm_fault_check_parked(s);

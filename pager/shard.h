@@ -31,6 +31,7 @@ struct gvm_command;
 #define GVM_PARKED_MAX		8192u	/* faults that wait for a free frame */
 #define GVM_HOLDS_MAX		1024u
 #define GVM_EVENTS_MAX		1024u	/* messages read and not yet served */
+#define GVM_EVENTS_KEPT		64u	/* of them for what is no fault */
 #define GVM_AWAKE_NS		50000ull /* after a fault or answer: no sleep */
 
 /* staging.c: pages taken away from the program but still local */
@@ -89,6 +90,21 @@ struct gvm_recycle {
 	u32	seals_nr;	/* a power of two */
 	u32	next;
 	u64	wanted;		/* frames that streams took lately */
+};
+
+/* drop.c: a thread that gives pages back, because the kernel tells us of it */
+
+struct gvm_dropper {
+	struct gvm_thread thread;
+	u8	started;
+	u32	stop;
+	u32	asked;		/* futex: counts the calls */
+	u32	done;		/* futex: the last one that is done */
+	u64	va;
+	u64	len;
+	u64	told;		/* the kernel told us up to here */
+	u64	end;		/* 0: nothing of ours is under way */
+	long	result;
 };
 
 /* request.c: what we asked servers and they have not answered */
@@ -167,6 +183,7 @@ struct gvm_shard {
 	struct gvm *gvm;
 	u32	index;
 	int	uffd;
+	int	staging_uffd;		/* where eviction moves; or -1 */
 	int	epfd;
 	int	wakefd;			/* eventfd: the mailbox has something */
 	u8	stop;
@@ -179,6 +196,7 @@ struct gvm_shard {
 
 	/* messages of the kernel being served */
 	struct gvm_uffd_event events[GVM_EVENTS_MAX];
+	struct gvm_uffd_event fresh[GVM_UFFD_EVENTS];	/* while collecting */
 	u32	events_nr;
 	u8	evicting;
 	u8	collecting;		/* chunks in use: remove none */
@@ -193,6 +211,7 @@ struct gvm_shard {
 	struct gvm_fetch fetch;
 	struct gvm_staging staging;
 	struct gvm_recycle recycle;
+	struct gvm_dropper dropper;
 	u64	fetching;		/* frames promised to READs under way */
 	u64	frames;			/* limit of this shard, in pages */
 	u64	low;			/* water marks of free frames */
@@ -310,6 +329,12 @@ void gvm_evict_staged(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx);
 void gvm_evict_rotate(struct gvm_shard *s, struct gvm_chunk *chunk, u32 idx);
 bool gvm_held_overlaps(const struct gvm_shard *s, u64 start, u64 end);
 
+/* drop.c: MADV_DONTNEED in the program's memory, ours and others' */
+long gvm_drop(struct gvm_shard *s, u64 va, u64 len);
+void gvm_drop_told(struct gvm_shard *s, const struct gvm_uffd_event *e);
+void gvm_drop_fini(struct gvm_shard *s);
+void gvm_drop_forget(struct gvm_shard *s);
+
 /* staging.c */
 int gvm_staging_init(struct gvm_shard *s, u64 target);
 void gvm_staging_fini(struct gvm_shard *s);
@@ -390,6 +415,7 @@ int gvm_links_init(struct gvm_shard *s);
 void gvm_links_fini(struct gvm_shard *s, bool drop);
 void gvm_link_event(struct gvm_shard *s, u16 server, u8 lane, u32 events);
 void gvm_links_tick(struct gvm_shard *s);
+void gvm_links_forgive(struct gvm_shard *s);
 void gvm_link_lost(struct gvm_shard *s, u16 server, const char *why);
 bool gvm_link_up(const struct gvm_shard *s, u16 server);
 void gvm_lane_watch(struct gvm_shard *s, u16 server, u8 lane);

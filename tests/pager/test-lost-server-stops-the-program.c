@@ -111,6 +111,52 @@ static void expect_stop(void (*run)(void *), const char *word)
 	CHECK(seconds() - start < WAIT_MS / 1000.0 + 15);
 }
 
+/* The main thread of a process that uses giantvm. */
+static bool waits_for_page(void *pid)
+{
+	char path[64], text[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", *(pid_t *)pid);
+	f = fopen(path, "r");
+	CHECK(f);
+	CHECK(fgets(text, sizeof(text), f));
+	fclose(f);
+	return strcmp(text, "handle_userfault") == 0;
+}
+
+/*
+ * Both are stopped for longer than --wait, as by Ctrl-Z or with the machine
+ * that they run on.  The server answers soon after, and the program goes on.
+ */
+static void program_stopped(void)
+{
+	pid_t pid;
+	int status;
+
+	server = server_start(0, NULL);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		fill();
+		kill(server.pid, SIGSTOP);
+		wait_until(is_stopped, &server.pid);
+		_exit(read_all());
+	}
+	wait_until(is_stopped, &server.pid);
+	wait_until(waits_for_page, &pid);
+	kill(pid, SIGSTOP);
+	wait_until(is_stopped, &pid);
+	usleep((WAIT_MS + 500) * 1000);
+	kill(pid, SIGCONT);
+	usleep(WAIT_MS * 1000 / 5);
+	kill(server.pid, SIGCONT);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	printf("stopped for longer than it waits: status %d\n", WEXITSTATUS(status));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	server_stop(&server);
+}
+
 static void end_server(void)
 {
 	kill(server.pid, SIGKILL);
@@ -175,6 +221,7 @@ int main(void)
 	server = server_start(0, small);
 	expect_stop(too_much, "full");
 	server_stop(&server);
+	program_stopped();
 	restarted();
 	unlink(store + 5);
 	return 0;
