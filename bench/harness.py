@@ -12,6 +12,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,8 @@ class Bench:
         self.build = build
         self.smoke = smoke
         self.giantvm = self.find("giantvm", "cli")
+        if self.giantvm:                # for scripts and programs of ours
+            os.environ["GIANTVM"] = self.giantvm
         self.raw = []
 
     def find(self, name, folder="bench"):
@@ -70,9 +73,9 @@ class Bench:
             if os.access(path, os.X_OK):
                 return path
         if folder == "cli":
-            for path in os.environ.get("PATH", "").split(":"):
-                if os.access(os.path.join(path, name), os.X_OK):
-                    return os.path.join(path, name)
+            for path in (os.environ.get("GIANTVM", ""), shutil.which(name)):
+                if path and os.access(path, os.X_OK):
+                    return path
         return None
 
     def scale(self, full, smoke):
