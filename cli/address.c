@@ -150,6 +150,7 @@ static char *read_list(const char *command, const char *path)
 			     strerror(errno));
 		goto fail;
 	}
+	errno = 0;
 	while (fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "#")] = '\0';
 		for (char *word = strtok(line, ", \t\r\n"); word;
@@ -163,6 +164,11 @@ static char *read_list(const char *command, const char *path)
 				goto fail;
 			}
 		}
+	}
+	if (errno || !used) {		/* a folder can be opened, not read */
+		gvm_complain("%s: --servers @%s: %s", command, path,
+			     errno ? strerror(errno) : "names no server");
+		goto fail;
 	}
 	fclose(file);
 	return all;

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "commands.h"
 #include "region.h"
+#include "size.h"
 #include "text.h"
 
 #define PATIENCE_MS	5000u
@@ -191,7 +192,8 @@ static int make_said(struct options *o, const char *name, const char *size)
 			     name);
 		return GVM_EXIT_USAGE;
 	}
-	if (size && !gvm_size("region make", "SIZE", size, 4096, &bytes))
+	if (size && !gvm_size("region make", "SIZE", size, 4096,
+			     GVM_SIZE_MAX, &bytes))
 		return GVM_EXIT_USAGE;
 	if (bytes % 4096 || bytes > GVM_CONF_BYTES_MAX ||
 	    o->slice_bytes & (o->slice_bytes - 1)) {
@@ -314,7 +316,8 @@ static int read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'z':
 			if (!gvm_size("region", "--slice", optarg,
-				      GVM_CONF_SLICE_MIN, &o->slice_bytes))
+				      GVM_CONF_SLICE_MIN, GVM_SIZE_MAX,
+				      &o->slice_bytes))
 				return GVM_EXIT_USAGE;
 			break;
 		case 'l':

@@ -16,6 +16,7 @@
 #include "guest.h"
 #include "program.h"
 #include "run.h"
+#include "size.h"
 #include "text.h"
 
 #define LOCAL_MIN	(1ull << 20)
@@ -98,7 +99,8 @@ static bool parse_min_map(struct gvm_run *run)
 {
 	uint64_t bytes;
 
-	if (!gvm_size("run", "--min-map", optarg, MIN_MAP_MIN, &bytes))
+	if (!gvm_size("run", "--min-map", optarg, MIN_MAP_MIN,
+		      GVM_SIZE_HERE_MAX, &bytes))
 		return false;
 	run->min_map_bytes = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
 	return true;
@@ -136,7 +138,7 @@ static bool parse_shared(int c, struct gvm_run *run)
 		return true;
 	case 'L':
 		return gvm_size("run", "--shared-local", optarg, LOCAL_MIN,
-				&run->shared_local);
+				GVM_SIZE_HERE_MAX, &run->shared_local);
 	case 'N':
 		return parse_number("--node", NODE_MAX, 1, &run->node);
 	case 'A':
@@ -153,7 +155,7 @@ static bool parse_option(int c, struct gvm_run *run)
 	switch (c) {
 	case 'l':
 		return gvm_size("run", "--local", optarg, LOCAL_MIN,
-				&run->local_bytes);
+				GVM_SIZE_HERE_MAX, &run->local_bytes);
 	case 's':
 		free(run->servers);
 		run->servers = gvm_address_list("run", optarg);

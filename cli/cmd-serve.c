@@ -75,7 +75,7 @@ static bool number(const char *option, const char *text, unsigned long min,
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || v < min || v > max) {
-		fprintf(stderr, "giantvm: %s %s: must be a whole number from %lu to %lu\n",
+		fprintf(stderr, "giantvm: %s '%s' is not a whole number from %lu to %lu\n",
 			option, text, min, max);
 		return false;
 	}
@@ -88,7 +88,7 @@ static bool memory(const char *text, struct options *o)
 	int err = gvm_size_parse(text, &o->config.memory_bytes);
 
 	if (err)
-		fprintf(stderr, "giantvm: --memory %s: %s\n", text,
+		fprintf(stderr, "giantvm: --memory '%s' is %s\n", text,
 			gvm_size_why(err));
 	return !err;
 }
@@ -157,7 +157,9 @@ static void warn_memory(const struct options *o)
 	char want_text[GVM_SIZE_TEXT_MAX], have_text[GVM_SIZE_TEXT_MAX];
 	const char *store = o->config.store;
 
-	if ((store && strcmp(store, "anon")) || o->config.memory_bytes <= have)
+	if ((store && strcmp(store, "anon")) ||
+	    o->config.memory_bytes <= have ||
+	    o->config.memory_bytes > GVM_SIZE_HERE_MAX)	/* will be refused */
 		return;
 	fprintf(stderr, "giantvm: --memory %s is more than the %s of this machine; it may be killed when it fills\n",
 		gvm_size_print(o->config.memory_bytes, want_text,

@@ -59,7 +59,7 @@ int gvm_cmd_set(int argc, char **argv)
 		switch (c) {
 		case 'l':
 			if (!gvm_size(argv[0], "--local", optarg, LOCAL_MIN,
-				      &bytes))
+				      GVM_SIZE_HERE_MAX, &bytes))
 				return GVM_EXIT_USAGE;
 			break;
 		case 'h':

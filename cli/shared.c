@@ -12,6 +12,7 @@
 #include "address.h"
 #include "conf.h"
 #include "run.h"
+#include "server/query-region.h"
 #include "size.h"
 #include "text.h"
 
@@ -31,7 +32,7 @@ static bool parse(const struct gvm_run *run, char *word, uint64_t *ret_bytes,
 {
 	char *sign = strchr(word, '@');
 	char *colon = strchr(word, ':');
-	int err;
+	char option[128];
 
 	if (!sign || !sign[1] || sign == word || colon == word ||
 	    (colon && colon > sign)) {
@@ -47,17 +48,23 @@ static bool parse(const struct gvm_run *run, char *word, uint64_t *ret_bytes,
 	*ret_path = sign + 1;
 	*sign = '\0';
 	*ret_bytes = 0;
+	if (colon)
+		*colon = '\0';
+	if (!gvm_region_name_ok(word)) {
+		gvm_complain("run: --shared %.80s: cannot be the name of a region: use letters, digits, '.', '_' and '-', %u at most",
+			     word, GVM_REGION_NAME_BYTES - 1);
+		return false;
+	}
 	if (!colon)
 		return true;
-	*colon = '\0';
-	err = gvm_size_parse(colon + 1, ret_bytes);
-	if (!err && *ret_bytes % 4096)
-		err = -1;
-	if (err)
-		gvm_complain("run: --shared %s: size %s: %s", word, colon + 1,
-			     *ret_bytes % 4096 ? "must be a multiple of 4096" :
-			     gvm_size_why(err));
-	return !err;
+	snprintf(option, sizeof(option), "--shared %s: size", word);
+	if (!gvm_size("run", option, colon + 1, 4096, GVM_SIZE_MAX,
+		      ret_bytes))
+		return false;
+	if (*ret_bytes % 4096)
+		gvm_complain("run: --shared %s: size %s must be a multiple of 4096",
+			     word, colon + 1);
+	return *ret_bytes % 4096 == 0;
 }
 
 static char *join(char *list, const char *word)

@@ -116,9 +116,9 @@ bool gvm_number(const char *command, const char *option, const char *text,
 }
 
 bool gvm_size(const char *command, const char *option, const char *text,
-	      uint64_t min, uint64_t *ret)
+	      uint64_t min, uint64_t max, uint64_t *ret)
 {
-	char least[GVM_SIZE_TEXT_MAX];
+	char end[GVM_SIZE_TEXT_MAX];
 	uint64_t bytes;
 	int err = gvm_size_parse(text, &bytes);
 
@@ -130,7 +130,13 @@ bool gvm_size(const char *command, const char *option, const char *text,
 	if (bytes < min) {
 		gvm_complain("%s: %s %s is too small; the least is %s",
 			     command, option, text,
-			     gvm_size_print(min, least, sizeof(least)));
+			     gvm_size_print(min, end, sizeof(end)));
+		return false;
+	}
+	if (bytes > max) {
+		gvm_complain("%s: %s %s is too large; the most is %s", command,
+			     option, text,
+			     gvm_size_print(max, end, sizeof(end)));
 		return false;
 	}
 	*ret = bytes;

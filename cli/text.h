@@ -35,7 +35,7 @@ bool gvm_number(const char *command, const char *option, const char *text,
 
 /* A size (size.h) within limits; complains and returns false if it is none. */
 bool gvm_size(const char *command, const char *option, const char *text,
-	      uint64_t min, uint64_t *ret);
+	      uint64_t min, uint64_t max, uint64_t *ret);
 
 /* The index of a word in a list that ends with NULL; complains, -1. */
 int gvm_choice(const char *command, const char *option, const char *text,

@@ -14,6 +14,10 @@
  */
 int gvm_size_parse(const char *text, uint64_t *ret_bytes);
 
+/* Of one machine: frames are counted in 32 bits.  And of many. */
+#define GVM_SIZE_HERE_MAX	(8ull << 40)
+#define GVM_SIZE_MAX		(1ull << 50)
+
 /* What is wrong with a size that gvm_size_parse() refused, for people. */
 const char *gvm_size_why(int err);
 

@@ -36,6 +36,8 @@ for size in '' x G -1 +1 '1 G' 1GG 1.G .5G 0x10 1e9 1,5G NaN ' 1G'; do
 done
 run 2 "too large" --local 99999999999G true
 run 2 "too large" --local 16E true
+run 2 "too large; the most is 8.0 TiB" --local 9E true
+run 2 "too large; the most is 8.0 TiB" --local 9T true
 run 2 "too small" --local 0 true
 run 2 "too small" --local 1 true
 run 2 "too small" --local 1023K true
@@ -55,10 +57,25 @@ run 2 "none of auto, uffd, kernel" --mode user --local 1G true
 run 2 "none of auto, move, copy" --evict '' --local 1G true
 run 2 "none of auto, jemalloc, libc" --heap tcmalloc --local 1G true
 
+# Shared regions
+for shared in '' a a:1M a:1M@ :1M@/x; do
+	run 1 "NAME:SIZE@PATH" --servers 127.0.0.1 --node 0 --shared "$shared" true
+done
+for name in 'a b' "$(printf 'n%.0s' {1..80})" a/b; do
+	run 1 "cannot be the name of a region" --servers 127.0.0.1 --node 0 --shared "$name:1M@/x" true
+done
+for size in '' x 1Q; do
+	run 1 "size '$size' is not a size" --servers 127.0.0.1 --node 0 --shared "a:$size@/x" true
+done
+run 1 "too small" --servers 127.0.0.1 --node 0 --shared "a:0@/x" true
+run 1 "multiple of 4096" --servers 127.0.0.1 --node 0 --shared "a:4097@/x" true
+
 # Servers
 servers() {
 	run 2 "$1" --local 1G --servers "$2" true
 }
+servers "Is a directory" @/
+servers "names no server" @/dev/null
 servers "empty entry" ''
 servers "empty entry" ,
 servers "empty entry" 127.0.0.1,
@@ -83,7 +100,7 @@ for i in {0..10240}; do
 done > "$dir/many"
 servers "more than 10240" @"$dir/many"
 : > "$dir/none"
-servers "empty entry" @"$dir/none"
+servers "names no server" @"$dir/none"
 
 # Programs
 run 1 "no program 'nosuch'" --local 1G nosuch

@@ -71,22 +71,22 @@ refused 2 "unrecognized option '--bogus'" --bogus
 refused 2 "serve takes no 'extra'" extra
 refused 2 "requires an argument" --memory
 for size in '' -1 0x10 1X 12..3G ' 1G' 99999999999999999999G; do
-	refused 2 "--memory $size" --memory "$size"
+	refused 2 "--memory '$size' is" --memory "$size"
 done
 refused 1 "--memory must be 1 MiB to 8 TiB" --memory 0
 refused 1 "--memory must be 1 MiB to 8 TiB" --memory 4095
 refused 1 "--memory must be 1 MiB to 8 TiB" --memory 1048575
 refused 1 "--memory must be 1 MiB to 8 TiB" --memory 9T
 for threads in 0 -1 65 many 1.5 ''; do
-	refused 2 "--threads $threads: must be a whole number" --threads "$threads"
+	refused 2 "--threads '$threads' is not a whole number" --threads "$threads"
 done
 for lease in 0 -1 1e9 99999999 ''; do
-	refused 2 "--lease $lease: must be a whole number" --lease "$lease"
+	refused 2 "--lease '$lease' is not a whole number" --lease "$lease"
 done
 for spin in -1 10001 1.5 ''; do
-	refused 2 "--spin $spin: must be a whole number" --spin "$spin"
+	refused 2 "--spin '$spin' is not a whole number" --spin "$spin"
 done
-refused 2 "--ready-fd -1" --ready-fd -1
+refused 2 "--ready-fd '-1'" --ready-fd -1
 refused 1 "--ready-fd 77" --listen 127.0.0.1:0 --ready-fd 77
 
 # Addresses.
