@@ -19,6 +19,11 @@
 #define GVM_NODE_NONE	0x3fffu		/* no node */
 #define GVM_NODE_HOME	0x3ffeu		/* as an address: the page's home */
 #define GVM_SEQ_MAX	((1ull << 48) - 1)
+/*
+ * A sharer that may have to serve others keeps its copy so long, unless it is
+ * invalidated; home refers nobody to it after half of that.
+ */
+#define GVM_SERVES_NS	4000000ull
 
 /* Who sends what to whom; the numbers are the wire's message types. */
 enum gvm_co_type {
@@ -45,6 +50,7 @@ enum gvm_co_type {
 #define GVM_CO_DIRECT		0x04u	/* GET_SHARED: a REFER that failed */
 #define GVM_CO_GAVE		0x08u	/* RETURN: it was given away, no bytes;
 					 * RECALL: if it was, say so */
+#define GVM_CO_SERVE		0x40u	/* GRANT: you may have to serve others */
 #define GVM_CO_BYTES		0x10u	/* GRANT, RETURN, PUT: with a page */
 #define GVM_CO_ZERO		0x20u	/* the same: a page of zeros */
 

@@ -249,18 +249,3 @@ u32 gvm_dir_count(const struct gvm_home *h, const struct gvm_dir *d)
 	}
 	return n;
 }
-
-u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
-		 u64 chance)
-{
-	u32 id = GVM_NODES_MAX;
-
-	if (gvm_dir_format(d) == GVM_DIR_INLINE)
-		id = (u32)(d->b >> chance % INLINE_MAX * ID_BITS & ID_MASK) - 1;
-	if (gvm_dir_format(d) == GVM_DIR_SET)
-		id = gvm_sharers_some(gvm_set(h, d->b), chance);
-	if (id >= GVM_NODES_MAX || id == node ||
-	    !gvm_sharers_has(&h->live, id))
-		return GVM_NODE_NONE;
-	return (u16)id;
-}

@@ -14,6 +14,7 @@
 #define GVM_SLOTS	64u	/* ranges under invalidation, all numbers used */
 #define GVM_STORMS	64u
 #define GVM_STORM_READS	8u	/* home serves so many itself in a window */
+#define GVM_STORM_REFERS 15u	/* readers that one sharer serves for home */
 #define GVM_FLAT	8u	/* sharers that get a slot each */
 
 /* 16 bytes; all zero: home has it, no sharers, never written. */
@@ -84,10 +85,18 @@ struct gvm_home_wait {
 	bool	exclusive;
 };
 
+/*
+ * A page that many ask for.  The server is the reader that home itself has
+ * served last: its copy is there, or on the way on the link that a REFER takes.
+ */
 struct gvm_home_storm {
 	u64	page;
 	u64	since_ns;
+	u64	server_ns;	/* when it was served */
+	u64	seq;		/* of its copy */
 	u32	reads;
+	u16	server;
+	u16	refers;		/* readers that were sent to it */
 };
 
 struct gvm_home {
@@ -216,9 +225,6 @@ bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node);
 void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,
 		  struct gvm_sharers *set);
 u32 gvm_dir_count(const struct gvm_home *h, const struct gvm_dir *d);
-/* Some sharer other than node, by chance; GVM_NODE_NONE: none found. */
-u16 gvm_dir_pick(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
-		 u64 chance);
 
 /* home-table.c */
 struct gvm_home_txn *gvm_txn_find(const struct gvm_home *h, u64 page);

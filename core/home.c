@@ -45,20 +45,42 @@ void gvm_home_lose(struct gvm_home *h, struct gvm_dir *d)
 	h->stats.lost++;
 }
 
-/* Has this page been asked for so often that others should serve it? */
-static bool storming(struct gvm_home_call *c, u64 page)
+/* The entry of a page that is asked for so often that others should serve it. */
+static struct gvm_home_storm *storming(struct gvm_home_call *c, u64 page)
 {
 	struct gvm_home *h = c->h;
 	struct gvm_home_storm *s = &h->storm[page % GVM_STORMS];
 
 	if (!h->cfg.storm_ns)
-		return false;
-	if (s->page != page || c->now >= s->since_ns + h->cfg.storm_ns) {
-		s->page = page;
+		return NULL;
+	if (s->page != page || c->now >= s->since_ns + 2 * h->cfg.storm_ns) {
+		*s = (struct gvm_home_storm){
+			.page = page, .since_ns = c->now,
+			.server = GVM_NODE_NONE,
+		};
+	} else if (c->now >= s->since_ns + h->cfg.storm_ns) {
+		/* A storm goes on as one. */
 		s->since_ns = c->now;
-		s->reads = 0;
+		s->reads = s->reads > GVM_STORM_READS ? GVM_STORM_READS : 0;
 	}
-	return ++s->reads > GVM_STORM_READS;
+	return ++s->reads > GVM_STORM_READS ? s : NULL;
+}
+
+/*
+ * Who serves a reader for home: somebody who surely has the page when the REFER
+ * comes, so that nobody is sent back.  GVM_NODE_NONE: home itself.
+ */
+static u16 server_of(struct gvm_home_call *c, const struct gvm_dir *d,
+		     struct gvm_home_storm *s, u16 reader)
+{
+	if (s->server == GVM_NODE_NONE || s->server == reader ||
+	    s->refers >= GVM_STORM_REFERS || s->seq != gvm_dir_seq(d) ||
+	    c->now >= s->server_ns + GVM_SERVES_NS / 2 ||
+	    !gvm_home_member(c->h, s->server) ||
+	    !gvm_dir_has(c->h, d, s->server))
+		return GVM_NODE_NONE;
+	s->refers++;
+	return s->server;
 }
 
 /* Home's copy is the latest: no turn needed, and no DONE. */
@@ -66,19 +88,17 @@ static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
 			 const struct gvm_request_in *r)
 {
 	struct gvm_home *h = c->h;
-	bool storm = storming(c, r->page) && !(r->flags & GVM_CO_DIRECT);
-	u16 sharer = GVM_NODE_NONE;
+	struct gvm_home_storm *s = storming(c, r->page);
+	u16 server = GVM_NODE_NONE;
 	struct gvm_co_effect *e;
 	struct gvm_co_msg *m;
 
-	if (storm && gvm_dir_written(d))
-		sharer = gvm_dir_pick(h, d, r->node,
-				      (r->txn ^ c->now) *
-				      0x9e3779b97f4a7c15ull >> 20);
+	if (s && gvm_dir_written(d) && !(r->flags & GVM_CO_DIRECT))
+		server = server_of(c, d, s, r->node);
 	gvm_dir_add(h, d, r->node);
 	h->stats.reads++;
-	if (sharer != GVM_NODE_NONE) {
-		m = gvm_home_send(c, GVM_CO_REFER, sharer, r->page,
+	if (server != GVM_NODE_NONE) {
+		m = gvm_home_send(c, GVM_CO_REFER, server, r->page,
 				  gvm_dir_seq(d), r->txn);
 		m->requester = r->node;
 		h->stats.referred++;
@@ -91,6 +111,13 @@ static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
 	e = &c->out->effect[c->out->nr - 1];
 	m->flags = gvm_dir_written(d) ? GVM_CO_BYTES : GVM_CO_ZERO;
 	e->bytes = gvm_dir_written(d) ? GVM_BYTES_STORE : GVM_BYTES_ZERO;
+	if (!s)
+		return;
+	m->flags |= GVM_CO_SERVE;
+	s->server = r->node;
+	s->server_ns = c->now;
+	s->seq = gvm_dir_seq(d);
+	s->refers = 0;
 }
 
 /*

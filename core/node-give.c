@@ -241,31 +241,3 @@ int gvm_on_cancel(struct gvm_node_call *c)
 		      m->txn)->giver = m->giver;
 	return 0;
 }
-
-/* Serve a reader for home, with home's seq: see PROTOCOL.md. */
-int gvm_on_refer(struct gvm_node_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_node_rec *rec = gvm_rec_find(c->n, c->page);
-	struct gvm_co_msg *reply;
-	u16 buffer = GVM_NONE16;
-
-	if (rec && gvm_share_mapped(rec->state) && rec->seq <= m->seq &&
-	    rec->state != GVM_SHARE_MODIFIED)
-		buffer = gvm_give_take(c->n);
-	if (buffer == GVM_NONE16) {
-		reply = gvm_emit_send(c, GVM_CO_GET_SHARED, GVM_NODE_HOME,
-				      m->seq, m->txn);
-		reply->flags = GVM_CO_DIRECT;
-		reply->requester = m->requester;
-		return 0;
-	}
-	gvm_emit(c, GVM_DO_READ)->buffer = buffer;
-	reply = gvm_emit_bytes(c, GVM_CO_GRANT, m->requester, m->seq, m->txn,
-			       buffer);
-	reply->giver = c->n->cfg.id;
-	/* The driver has sent it before it calls us again. */
-	gvm_give_put_back(c->n, buffer);
-	c->n->stats.served++;
-	return 0;
-}

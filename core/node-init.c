@@ -83,6 +83,8 @@ struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config)
 	n->rand = 0x2545f4914f6cdd1dull ^ ((u64)config->id << 32);
 	for (u32 i = 0; i < GVM_PINS_MAX; i++)
 		n->pin[i].page = GVM_NO_PAGE;
+	for (u32 i = 0; i < GVM_TAKEN; i++)
+		n->taken[i].page = GVM_NO_PAGE;
 	for (u32 i = 0; i < n->recs; i++)
 		gvm_recs(n)[i].page = GVM_NO_PAGE;
 	n->want_free = GVM_NONE16;

@@ -14,6 +14,9 @@
 #define GVM_NO_PAGE	(~0ull)
 #define GVM_NEVER	(~0ull)
 #define GVM_DEMANDS	32u	/* demands that wait for a hold or pin */
+#define GVM_GUESTS	32u	/* readers referred to us that wait */
+#define GVM_TAKEN	16u
+#define GVM_SERVINGS	8u
 #define GVM_BACKOFF_DIRECT 3u	/* so many times asked: home itself, please */
 #define GVM_GIVES_MAX	255u	/* unconfirmed gives of one page */
 #define GVM_BACKOFF_MAX	6u	/* retries are at most 64 times retry_ns apart */
@@ -29,6 +32,7 @@ struct gvm_node_rec {
 	u8	gives;		/* unconfirmed give records of this page */
 	u8	puts;		/* of them, those that were a PUT */
 	bool	waited;		/* a thread waited for it: the hold counts */
+	bool	serves;		/* a shared copy that home refers others to */
 };
 
 struct gvm_node_want {
@@ -55,6 +59,7 @@ enum gvm_give_kind {
 	GVM_GIVE_FREE,
 	GVM_GIVE_TEMP,		/* until the end of this call */
 	GVM_GIVE_KEPT,		/* bytes of a grant with slots missing */
+	GVM_GIVE_SERVE,		/* for those who are referred to us */
 	GVM_GIVE_GRANT,		/* given exclusive to requester */
 	GVM_GIVE_RETURN,
 	GVM_GIVE_PUT,
@@ -97,6 +102,31 @@ struct gvm_node_relay {
 	bool	used;
 };
 
+/* A reader that home has referred to us before we had the page. */
+struct gvm_node_guest {
+	u64	page;
+	u64	seq;
+	u64	txn;
+	u64	until_ns;	/* then it is sent back to home */
+	u16	node;
+	bool	used;
+};
+
+/* Bytes that came for a want that was over: home takes us for a server. */
+struct gvm_node_serving {
+	u64	page;
+	u64	seq;
+	u64	until_ns;
+	u16	buffer;
+	bool	used;
+};
+
+/* A copy that others were referred to, and that was taken from us. */
+struct gvm_node_taken {
+	u64	page;		/* GVM_NO_PAGE: none */
+	u64	seq;
+};
+
 struct gvm_node_pin {
 	u64	page;		/* GVM_NO_PAGE: free */
 	u64	deadline_ns;
@@ -131,7 +161,13 @@ struct gvm_node {
 	u16	give_free;
 	u32	relays_used;
 	struct gvm_node_pin pin[GVM_PINS_MAX];
+	u32	guests_used;
+	u32	servings_used;
+	u32	taken_at;	/* the next one to be overwritten */
 	struct gvm_node_demand demand[GVM_DEMANDS];
+	struct gvm_node_guest guest[GVM_GUESTS];
+	struct gvm_node_taken taken[GVM_TAKEN];
+	struct gvm_node_serving serving[GVM_SERVINGS];
 	struct gvm_hot	hot[GVM_HOT_MAX];
 	struct gvm_sharers others;	/* list of the INVALIDATEs of a call */
 	size_t	rec_at;
@@ -214,9 +250,7 @@ void gvm_hot_count(struct gvm_node *n, u64 page, bool give);
 
 bool gvm_claimed(const struct gvm_node *n, u64 page);
 
-/* node.c */
-/* A claimed page gets its record, and is mapped.  -EAGAIN: no record. */
-int gvm_node_unclaim(struct gvm_node_call *c);
+/* node-event.c */
 struct gvm_co_effect *gvm_emit(struct gvm_node_call *c, enum gvm_co_do what);
 struct gvm_co_msg *gvm_emit_send(struct gvm_node_call *c, u16 type, u16 to,
 				 u64 seq, u64 txn);
@@ -225,6 +259,18 @@ struct gvm_co_msg *gvm_emit_bytes(struct gvm_node_call *c, u16 type, u16 to,
 int gvm_node_event(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		   enum gvm_share_event event);
 void gvm_node_ask(struct gvm_node_call *c, struct gvm_node_rec *rec);
+void gvm_send_done(struct gvm_node_call *c, u64 seq, u64 txn, u16 giver);
+void gvm_pins_ready(struct gvm_node_call *c);
+/* The record's state was another one before. */
+void gvm_became(struct gvm_node_call *c, struct gvm_node_rec *rec, u8 before);
+
+/* node-grant.c */
+int gvm_on_grant(struct gvm_node_call *c);
+int gvm_on_lost(struct gvm_node_call *c);
+
+/* node.c */
+/* A claimed page gets its record, and is mapped.  -EAGAIN: no record. */
+int gvm_node_unclaim(struct gvm_node_call *c);
 /* How long the page must stay yet; 0: it may go. */
 u64 gvm_node_stays(const struct gvm_node_call *c,
 		   const struct gvm_node_rec *rec);
@@ -240,9 +286,25 @@ void gvm_give_send(struct gvm_node_call *c, u16 buffer);
 int gvm_on_recall(struct gvm_node_call *c);
 int gvm_on_confirm(struct gvm_node_call *c);
 int gvm_on_cancel(struct gvm_node_call *c);
-int gvm_on_refer(struct gvm_node_call *c);
 /* Does an unconfirmed PUT of the page have this seq? */
 bool gvm_give_is_put(const struct gvm_node *n, u64 page, u64 seq);
+
+/* node-refer.c: readers that we serve for home */
+int gvm_on_refer(struct gvm_node_call *c);
+/* A grant came for a want that is over, and home refers others to us. */
+void gvm_serving_keep(struct gvm_node_call *c);
+void gvm_servings_tick(struct gvm_node_call *c);
+void gvm_guests_tick(struct gvm_node_call *c);
+/* Eviction spares a copy that home may refer somebody to. */
+bool gvm_node_serves(const struct gvm_node_call *c,
+		     const struct gvm_node_rec *rec);
+/* The shared copy that others were referred to is gone, by this number. */
+void gvm_served_no_more(struct gvm_node_call *c, struct gvm_node_rec *rec,
+			u64 seq);
+/* A shared grant was mapped: its bytes are the message's. */
+void gvm_guests_serve(struct gvm_node_call *c, u64 seq);
+/* The want is over, and those who are left were not served. */
+void gvm_guests_leave(struct gvm_node_call *c, u64 stale);
 
 /* node-relay.c: invalidations */
 int gvm_on_invalidate(struct gvm_node_call *c);

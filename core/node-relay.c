@@ -204,9 +204,18 @@ static int invalidate_own(struct gvm_node_call *c)
 		return 0;
 	if (rec->want != GVM_NONE16) {
 		w = gvm_want(c->n, rec->want);
+		if (!mapped && w->stale >= m->seq) {
+			/* Heard before, or of before what is on its way. */
+			gvm_acknowledge(c);
+			return 0;
+		}
 		if (w->stale < m->seq)
 			w->stale = m->seq;
+		/* It is not home's fault: see GVM_BACKOFF_DIRECT. */
+		w->backoff = 0;
+		gvm_guests_leave(c, m->seq);
 	}
+	gvm_served_no_more(c, rec, m->seq);
 	err = gvm_node_event(c, rec, GVM_SHEV_INVALIDATE);
 	if (err || !mapped)
 		return err;

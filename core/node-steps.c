@@ -35,16 +35,15 @@ steps[GVM_SHARE_STATE_NR][GVM_SHEV_NR] = {
 		/* A want can only grow, but one at a time is out. */
 		[GVM_SHEV_WRITE]	= TO(WANT_SHARED_MORE, 0),
 		[GVM_SHEV_GRANT_SHARED]	= TO(SHARED, A(INSTALL)),
-		/*
-		 * Drop it and ask again: a round trip lost, never a stale
-		 * read.  Home counts us out since that INVALIDATE.
-		 */
-		[GVM_SHEV_GRANT_STALE]	= TO(WANT_SHARED, A(ASK)),
+		/* We have asked again when we heard of the INVALIDATE. */
+		[GVM_SHEV_GRANT_STALE]	= TO(WANT_SHARED, 0),
 		/*
 		 * It has overtaken the data that it invalidates.  To wait for
 		 * the data would make the writer wait for the slowest message.
+		 * Home counts us out from here on: ask again, a round trip
+		 * lost, never a stale read.
 		 */
-		[GVM_SHEV_INVALIDATE]	= TO(WANT_SHARED, A(ACK)),
+		[GVM_SHEV_INVALIDATE]	= TO(WANT_SHARED, A(ACK) | A(ASK)),
 		[GVM_SHEV_CANCEL]	= TO(WANT_SHARED, 0),
 		[GVM_SHEV_LOST]		= TO(INVALID, A(LOST)),
 	},
@@ -53,8 +52,9 @@ steps[GVM_SHARE_STATE_NR][GVM_SHEV_NR] = {
 		[GVM_SHEV_WRITE]	= TO(WANT_SHARED_MORE, 0),
 		/* The readers go on; the writers' want goes out now. */
 		[GVM_SHEV_GRANT_SHARED]	= TO(UPGRADE, A(INSTALL) | A(GET)),
-		[GVM_SHEV_GRANT_STALE]	= TO(WANT_SHARED_MORE, A(ASK)),
-		[GVM_SHEV_INVALIDATE]	= TO(WANT_SHARED_MORE, A(ACK)),
+		[GVM_SHEV_GRANT_STALE]	= TO(WANT_SHARED_MORE, 0),
+		[GVM_SHEV_INVALIDATE]	= TO(WANT_SHARED_MORE, A(ACK) |
+					     A(ASK)),
 		[GVM_SHEV_CANCEL]	= TO(WANT_SHARED_MORE, 0),
 		[GVM_SHEV_LOST]		= TO(INVALID, A(LOST)),
 	},

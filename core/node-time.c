@@ -86,6 +86,8 @@ static void tick_gives(struct gvm_node_call *c)
 {
 	struct gvm_node *n = c->n;
 
+	gvm_servings_tick(c);
+	gvm_guests_tick(c);
 	for (u16 i = 0; n->gives_free < n->cfg.buffers_max &&
 	     i < n->gives_high; i++) {
 		struct gvm_node_give *g = gvm_give(n, i);
@@ -231,7 +233,8 @@ static bool can_go(struct gvm_node *n, const struct gvm_node_rec *rec, u64 now)
 	return rec->page != GVM_NO_PAGE &&
 		(rec->state == GVM_SHARE_SHARED ||
 		 rec->state == GVM_SHARE_MODIFIED) &&
-		rec->demand == GVM_NONE16 && !gvm_node_stays(&c, rec);
+		rec->demand == GVM_NONE16 && !gvm_node_stays(&c, rec) &&
+		!gvm_node_serves(&c, rec);
 }
 
 bool gvm_node_victim(struct gvm_node *n, u64 now_ns, u64 *ret_page)
@@ -277,7 +280,8 @@ u32 gvm_node_buffers_free(const struct gvm_node *n)
 bool gvm_node_idle(const struct gvm_node *n)
 {
 	/* A relay's record may outlive its use: see take_relay(). */
-	return !n->wants_used && n->gives_free == n->cfg.buffers_max;
+	return !n->wants_used &&
+		n->gives_free + n->servings_used == n->cfg.buffers_max;
 }
 
 static enum gvm_node_right right_of(const struct gvm_node_rec *rec)

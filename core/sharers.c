@@ -131,28 +131,6 @@ void gvm_sharers_and(struct gvm_sharers *to, const struct gvm_sharers *of)
 	}
 }
 
-/* Some group, then some member of it: all of 10,240 are not looked at. */
-u32 gvm_sharers_some(const struct gvm_sharers *s, u64 chance)
-{
-	u32 groups = ones(s->summary[0]) + ones(s->summary[1]) +
-		ones(s->summary[2]);
-	u32 nth = groups ? (u32)((chance >> 8) % groups) : 0;
-	u32 g;
-
-	for (u32 i = 0; i < 3; i++) {
-		u32 n = ones(s->summary[i]);
-
-		if (nth >= n) {
-			nth -= n;
-			continue;
-		}
-		g = i * 64 + nth_bit(s->summary[i], nth);
-		n = (u32)((chance & 0xff) % ones(s->word[g]));
-		return g * GVM_GROUP_NODES + nth_bit(s->word[g], n);
-	}
-	return GVM_NODES_MAX;
-}
-
 u32 gvm_sharers_common(const struct gvm_sharers *a,
 		       const struct gvm_sharers *b)
 {

@@ -36,9 +36,6 @@ u32 gvm_sharers_nth(const struct gvm_sharers *s, u32 lo, u32 hi, u32 nth);
 /* to &= of, word by word. */
 void gvm_sharers_and(struct gvm_sharers *to, const struct gvm_sharers *of);
 
-/* One of them, as chance (44 bits) says; GVM_NODES_MAX: there is none. */
-u32 gvm_sharers_some(const struct gvm_sharers *s, u64 chance);
-
 /* How many are in both. */
 u32 gvm_sharers_common(const struct gvm_sharers *a,
 		       const struct gvm_sharers *b);

@@ -80,10 +80,10 @@ static void say_who(u16 id)
 
 static void say_msg(const struct gvm_co_msg *m)
 {
-	static const char letters[] = "xhdgbz";
+	static const char letters[] = "xhdgbzs";
 
 	say("%s", types[m->type]);
-	for (u32 i = 0; i < 6; i++) {
+	for (u32 i = 0; i < 7; i++) {
 		if (m->flags >> i & 1)
 			say("%c", letters[i]);
 	}

@@ -50,11 +50,11 @@ static const struct story_line an_invalidate_overtakes_the_data[] = {
 	{ "> GS 1>H", "GRz:H>1" },
 	{ "write 2", "GX:2>H" },
 	{ "> GX 2>H", "IV1:H>1?2#0 GRxz1:H>2!1" },
-	{ "> IV H>1", "IA1:1>2#0" },
+	{ "> IV H>1", "IA1:1>2#0 GS:1>H" },
 	{ "> IA 1>2", "" },
 	{ "> GR H>2", "map-rw DN1:2>H" },
 	{ "set 2", "" },
-	{ "> GR H>1", "GS:1>H" },
+	{ "> GR H>1", "" },
 	{ "> DN 2>H", "" },
 	{ "> GS 1>H", "RC2:H>2?1" },
 	{ "> RC H>2", "protect take GRb2:2>1 RTb2:2>H" },
@@ -235,7 +235,7 @@ static const struct story_line a_request_crosses_its_answer[] = {
 	{ "> RT 1>H", "store CF2:H>1 IV3:H>0?2#0 IV3:H>1?2#1 GRxb3:H>2!3" },
 	{ "> GX 2>H", "" },
 	{ "> IV H>1", "unmap IA3:1>2#1" },
-	{ "> IV H>0", "IA3:0>2#0" },
+	{ "> IV H>0", "IA3:0>2#0 GS:0>H" },
 	{ "> IA 1>2", "" },
 	{ "> IA 0>2", "" },
 	{ "> GR H>2", "map-rw DN3:2>H" },
@@ -374,9 +374,8 @@ static const struct story_line a_slot_is_cut_in_two[] = {
 };
 
 /*
- * Node 10 is sent to a sharer, whose grant has home's number.  Node 11 is
- * sent to one that has just dropped its copy: home serves it.  Node 12 is
- * overtaken by an INVALIDATE that it acknowledges, and its grant is too old.
+ * Node 10 is served by home and is to serve others.  Node 11 is referred to it
+ * before its page has come, and waits there.  Node 12 finds it.
  */
 static const struct story_line a_storm_of_readers_is_referred[] = {
 	{ "own 1", "" },
@@ -390,8 +389,16 @@ static const struct story_line a_storm_of_readers_is_referred[] = {
 	{ "share 8", "" },
 	{ "share 9", "" },
 	{ "read 10", "GS:10>H" },
-	{ "> GS 10>H", "RF1:H>2?10" },
-	{ "post", "RF1:H>2?10" },
+	{ "> GS 10>H", "GRbs1:H>10" },
+	{ "read 11", "GS:11>H" },
+	{ "> GS 11>H", "RF1:H>10?11" },
+	{ "> RF H>10", "" },
+	{ "> GR H>10", "map GRb1:10>11" },
+	{ "> GR 10>11", "map" },
+	{ "read 12", "GS:12>H" },
+	{ "> GS 12>H", "RF1:H>10?12" },
+	{ "> RF H>10", "take GRb1:10>12" },
+	{ "> GR 10>12", "map" },
 };
 
 static const struct story stories[] = {

@@ -10,7 +10,7 @@
 #define NOW		500u
 #define HELD		520u	/* holds that began NOW are over */
 #define LATE		1000u
-#define FAR		100000u
+#define FAR		100000000u
 #define NODE_RETRY	4500u
 #define HOME_RETRY	100u
 #define HOLD		10u
@@ -133,6 +133,9 @@ static void make_parts(void)
 		part(&n->counter, offsetof(struct gvm_node, demand) -
 		     offsetof(struct gvm_node, counter));
 		part(n->demand, 3 * sizeof(n->demand[0]));
+		part(n->guest, 4 * sizeof(n->guest[0]));
+		part(n->taken, PAGES_MAX * sizeof(n->taken[0]));
+		part(n->serving, 2 * sizeof(n->serving[0]));
 		part(&n->cfg.epoch, sizeof(n->cfg.epoch));
 		part((u8 *)n + n->rec_at,
 		     gvm_node_size(&n->cfg) - n->rec_at);
@@ -217,6 +220,47 @@ u64 world_hash(void)
 
 /* ---- time, which is none ---- */
 
+/* Of what was taken, only the latest matters. */
+static void forget_taken(struct gvm_node *n)
+{
+	struct gvm_node_taken last[PAGES_MAX];
+
+	for (u32 p = 0; p < PAGES_MAX; p++) {
+		last[p] = (struct gvm_node_taken){ .page = GVM_NO_PAGE };
+		for (u32 k = 0; k < GVM_TAKEN; k++) {
+			if (n->taken[k].page == p &&
+			    n->taken[k].seq >= last[p].seq)
+				last[p] = n->taken[k];
+		}
+	}
+	for (u32 k = 0; k < GVM_TAKEN; k++)
+		n->taken[k].page = GVM_NO_PAGE;
+	memcpy(n->taken, last, sizeof(last));
+	n->taken_at = PAGES_MAX;
+}
+
+/* They stand in no order, too. */
+static void sort_guests(struct gvm_node *n)
+{
+	u32 nr = 0;
+
+	for (u32 k = 0; k < GVM_GUESTS; k++) {
+		struct gvm_node_guest g = n->guest[k];
+		u32 at = nr;
+
+		memset(&n->guest[k], 0, sizeof(g));
+		if (!g.used)
+			continue;
+		while (at && n->guest[at - 1].txn > g.txn) {
+			n->guest[at] = n->guest[at - 1];
+			at--;
+		}
+		n->guest[at] = g;
+		n->guest[at].until_ns = NOW + GVM_SERVES_NS;
+		nr++;
+	}
+}
+
 /*
  * Takes out of a node what only the clock and the statistics know, and the
  * order of free lists, so that states that differ in nothing else are one.
@@ -268,6 +312,13 @@ static void node_forget_time(u32 i)
 		if (!n->demand[k].used)
 			memset(&n->demand[k], 0, sizeof(n->demand[k]));
 	}
+	for (u32 k = 0; k < GVM_SERVINGS; k++) {
+		n->serving[k].until_ns = NOW + GVM_SERVES_NS;
+		if (!n->serving[k].used)
+			memset(&n->serving[k], 0, sizeof(n->serving[k]));
+	}
+	forget_taken(n);
+	sort_guests(n);
 	for (u32 k = 0; k < n->cfg.relays_max; k++) {
 		struct gvm_node_relay *r = gvm_relay(n, k);
 
@@ -322,7 +373,9 @@ static void home_forget_time(void)
 	/* A storm, all the time. */
 	for (u32 i = 0; i < PAGES_MAX; i++)
 		h->storm[i] = (struct gvm_home_storm){
-			.page = i, .since_ns = NOW, .reads = 8 };
+			.page = i, .since_ns = NOW, .server_ns = NOW,
+			.seq = h->storm[i].seq, .reads = 8,
+			.server = h->storm[i].server };
 }
 
 static void world_forget_time(void)

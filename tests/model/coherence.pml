@@ -133,6 +133,10 @@ byte gto[NODES];
 byte gtxn[NODES];
 byte gval[NODES];
 bit  ggave[NODES];
+#ifdef REFER_ON
+int  guest[NODES];	/* a REFER that waits for our copy; 0: none */
+byte taken[NODES];	/* who took our copy: its number */
+#endif
 #ifdef RELAY
 byte rseq[NODES];	/* 0: none */
 byte rfrom[NODES];
@@ -160,6 +164,9 @@ byte hslots;
 byte qn;
 int  q[NODES];		/* the requests themselves */
 bit  hep[NODES];	/* epoch of each member */
+#ifdef REFER_ON
+byte hserver;		/* mask: whom home has sent the page itself */
+#endif
 
 int  net[NET_MAX];
 byte nr;
@@ -284,6 +291,22 @@ inline want(w, state)
 	ask(w)
 }
 
+/* Who was referred to us and not served goes back, unless a writer took both. */
+inline guest_leaves(w, upto)
+{
+#ifdef REFER_ON
+	if
+	:: guest[w] != 0 && ((guest[w] >> 13) & 15) >= upto ->
+		SEND(GET_SHARED, H, w, (guest[w] >> 10) & 7, 0,
+		     (guest[w] >> 17) & 15, 0, 0, DIRECT, ep[w])
+	:: else -> skip
+	fi;
+	guest[w] = 0
+#else
+	skip
+#endif
+}
+
 inline over(w)
 {
 	stale[w] = 0;
@@ -308,6 +331,9 @@ inline complete(w)
 #endif
 #endif
 		st[w] = MODIFIED;
+#ifdef REFER_ON
+		taken[w] = cseq[w];
+#endif
 		assert(val[w] == latest);	/* part of a page is written */
 		latest++;
 		assert(latest < 4);
@@ -416,12 +442,23 @@ inline node_grant(w)
 	:: !(M_FL & EXCL) && st[w] == WANT_SHARED && txn[w] == M_TXN ->
 		if
 #ifndef BAD_STALE
-		:: M_SEQ < stale[w] -> ask(w)
+		:: M_SEQ < stale[w] -> skip	/* has asked again since */
 #endif
 		:: else ->
 			st[w] = SHARED;
 			cseq[w] = M_SEQ;
 			val[w] = M_VAL;
+#ifdef REFER_ON
+			if
+			:: guest[w] != 0 &&
+			   ((guest[w] >> 13) & 15) >= cseq[w] ->
+				SEND(GRANT, (guest[w] >> 10) & 7, w, 0,
+				     (guest[w] >> 13) & 15,
+				     (guest[w] >> 17) & 15, 0, val[w], BYTES, 0)
+			:: else -> skip
+			fi;
+			guest[w] = 0;
+#endif
 			over(w)
 		fi
 	:: else -> skip
@@ -439,15 +476,23 @@ inline node_invalidate(w)
 	if
 	:: ASKS(w) && M_SEQ > stale[w] &&
 	   !((st[w] == GRANTED || st[w] == GRANTED_UP) && M_SEQ <= cseq[w]) ->
-		stale[w] = M_SEQ
+		stale[w] = M_SEQ;
+		if
+		:: st[w] == WANT_SHARED -> guest_leaves(w, M_SEQ); ask(w)
+		:: else -> skip
+		fi
 	:: else -> skip
 	fi;
 	if
 #ifdef BAD_EARLY_ACK
 	:: w == 1 -> skip
 #endif
-	:: st[w] == SHARED && M_SEQ > cseq[w] -> st[w] = INVALID; drop(w)
-	:: st[w] == UPGRADE && M_SEQ > cseq[w] -> st[w] = WANT_EXCL; drop(w)
+	:: (st[w] == SHARED || st[w] == UPGRADE) && M_SEQ > cseq[w] ->
+		st[w] = (st[w] == SHARED -> INVALID : WANT_EXCL);
+#ifdef REFER_ON
+		taken[w] = M_SEQ;
+#endif
+		drop(w)
 	:: else -> assert(!(st[w] == GRANTED || st[w] == GRANTED_UP ||
 			    st[w] == MODIFIED) || M_SEQ <= cseq[w])
 	fi;
@@ -589,16 +634,36 @@ inline node_confirm(w)
 
 inline node_refer(w)
 {
+#ifdef REFER_ON
 	if
-	:: READABLE(w) && st[w] != MODIFIED ->
+	:: (READABLE(w) && cseq[w] > M_SEQ) || taken[w] > M_SEQ ||
+	   (ASKS(w) && stale[w] > M_SEQ) ->
+		skip		/* the reader was invalidated with us */
+	:: !((READABLE(w) && cseq[w] > M_SEQ) || taken[w] > M_SEQ ||
+	     (ASKS(w) && stale[w] > M_SEQ)) && READABLE(w) &&
+	   st[w] != MODIFIED ->
 #ifdef BAD_REFER_SEQ
-		SEND(GRANT, M_REQ, w, 0, cseq[w], M_TXN, 0, val[w], BYTES, 0)
+		SEND(GRANT, M_REQ, w, 0, cseq[w] + 4, M_TXN, 0, val[w], BYTES, 0)
 #else
 		SEND(GRANT, M_REQ, w, 0, M_SEQ, M_TXN, 0, val[w], BYTES, 0)
 #endif
 	:: else ->
-		SEND(GET_SHARED, H, w, M_REQ, 0, M_TXN, 0, 0, DIRECT, ep[w])
+		if
+		:: st[w] == WANT_SHARED && stale[w] <= M_SEQ &&
+		   taken[w] <= M_SEQ && (guest[w] == 0 || guest[w] == m) ->
+			guest[w] = m
+		:: else ->
+#ifdef BAD_NO_BACK
+			skip
+#else
+			SEND(GET_SHARED, H, w, M_REQ, 0, M_TXN, 0, 0, DIRECT,
+			     ep[w])
+#endif
+		fi
 	fi
+#else
+	skip
+#endif
 }
 
 inline node_cancel(w)
@@ -641,6 +706,7 @@ inline node_recv(w)
 		:: M_TYPE == CANCEL -> node_cancel(w)
 		:: M_TYPE == LOST && ASKS(w) && txn[w] == M_TXN ->
 			st[w] = INVALID;
+			guest_leaves(w, 0);
 			drop(w);
 			over(w)
 		:: else -> skip
@@ -783,6 +849,7 @@ inline home_start()
 			x = hsh & ~BIT(M_REQ);
 			hsh = hsh | BIT(M_REQ);
 #ifdef REFER_ON
+			x = x & hserver & member;
 			if
 			:: x && !(M_FL & DIRECT) ->
 				y = 0;
@@ -793,6 +860,7 @@ inline home_start()
 				SEND(REFER, y, H, M_REQ, hseq, M_TXN, 0, 0, 0,
 				     hep[y])
 			:: else ->
+				hserver = BIT(M_REQ);
 #endif
 			SEND(GRANT, M_REQ, H, 0, hseq, M_TXN, 0, hmem, BYTES,
 			     hep[M_REQ])
@@ -804,6 +872,9 @@ inline home_start()
 			ht = M_TXN;
 			hseq++;
 			assert(hseq < 16);
+#ifdef REFER_ON
+			hserver = 0;
+#endif
 			if
 			:: howner == NONE ->
 				hkind = INVALIDATING;
@@ -1127,7 +1198,9 @@ inline again(w)
 	if
 	:: gkind[w] != 0 -> tell(w, 2)
 	:: else -> skip
-	fi
+	fi;
+	/* They have waited long enough. */
+	guest_leaves(w, 0)
 }
 
 inline start_shared(first)
@@ -1168,6 +1241,8 @@ active proctype world()
 	if
 #ifdef RELAY
 	:: d_step { start_shared(1); skip }
+#elif defined(FROM_HOME)
+	:: skip			/* nobody has it */
 #else
 #ifndef FROM_OWNED
 	:: d_step { start_shared(0); skip }
@@ -1322,6 +1397,10 @@ end:
 				over(pick);
 				giver[pick] = 0;
 				forget(pick);
+#ifdef REFER_ON
+				guest[pick] = 0;
+				taken[pick] = 0;
+#endif
 #ifdef RELAY
 				rseq[pick] = 0;
 				rfrom[pick] = 0;
