@@ -272,6 +272,11 @@ u32 gvm_node_records(const struct gvm_node *n)
 	return n->recs_used;
 }
 
+u32 gvm_node_wanted(const struct gvm_node *n)
+{
+	return n->wants_used;
+}
+
 u32 gvm_node_buffers_free(const struct gvm_node *n)
 {
 	return n->gives_free;

@@ -120,8 +120,9 @@ int gvm_node_pin(struct gvm_node *n, u64 page, u64 deadline_ns, u64 now_ns,
 void gvm_node_unpin(struct gvm_node *n, u64 page, u64 now_ns,
 		    struct gvm_co_out *out);
 
-/* Pages held (shared or modified), and records in use. */
+/* Pages held (shared or modified), asked for, and records in use. */
 u32 gvm_node_held(const struct gvm_node *n);
+u32 gvm_node_wanted(const struct gvm_node *n);
 u32 gvm_node_records(const struct gvm_node *n);
 u32 gvm_node_buffers_free(const struct gvm_node *n);
 /* True when nothing is under way: no want, nothing unconfirmed. */

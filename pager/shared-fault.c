@@ -42,13 +42,19 @@ void gvm_shared_stamp_end(struct gvm_shared *r, u64 page)
 	gvm_hist_add((struct gvm_hist *)&r->stats->latency[s->kind], ns);
 }
 
+/*
+ * A page that was given up and is not confirmed yet does not count: its bytes
+ * are in a buffer, of which there are so many.  If it did, one that is given up
+ * would make no room for a round trip, and all would be given up for it.
+ */
 static u64 in_use(const struct gvm_shared *r)
 {
 	u64 n = 0;
 
 	for (u32 i = 0; i < r->homes_nr; i++)
 		if (r->homes[i].node)
-			n += gvm_node_records(r->homes[i].node);
+			n += gvm_node_held(r->homes[i].node) +
+			     gvm_node_wanted(r->homes[i].node);
 	return n;
 }
 
