@@ -98,6 +98,17 @@ static void pass_on(const struct supervisor *s, const siginfo_t *info)
 		kill(s->program, info->si_signo);
 }
 
+/* It could not say so itself. */
+static void explain_kill(pid_t pid)
+{
+	static struct gvm_shared_stats region;
+
+	if (!gvm_shared_lease_over(pid, &region))
+		return;
+	gvm_complain("node %u of region %s was not heard by its servers for as long as the lease, and was killed before it could read old bytes: it was suspended, or its machine was too busy (giantvm serve --node-lease, giantvm region make --lease)",
+		     region.node, region.name);
+}
+
 static void note_end(struct supervisor *s, pid_t pid, int wait_status,
 		     const struct rusage *usage)
 {
@@ -105,6 +116,8 @@ static void note_end(struct supervisor *s, pid_t pid, int wait_status,
 
 	if (pid != s->server && peak_bytes > s->tally.peak_bytes)
 		s->tally.peak_bytes = peak_bytes;
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
+		explain_kill(pid);
 	if (pid == s->program) {
 		s->program = 0;
 		s->status = exit_status(wait_status);

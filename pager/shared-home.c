@@ -247,6 +247,8 @@ static void joined(struct gvm_shared *r, struct gvm_home_link *h,
 	h->handle = head->region;
 	h->lease_ns = gvm_le32(j->lease_ms) * MS;
 	h->renewed_ns = h->ping_ns;
+	if (again)
+		gvm_lease_timer_set(r);
 	h->backoff_ns = BACKOFF_MIN_NS;
 	if (again) {
 		if (h->epoch != head->epoch)
@@ -264,6 +266,7 @@ static void joined(struct gvm_shared *r, struct gvm_home_link *h,
 		return;
 	}
 	h->joined = 1;
+	gvm_lease_timer_set(r);
 	if (gvm_le32(j->claimed))
 		take_claim(r, h);
 	for (u32 i = 1; h == r->homes && i < r->homes_nr; i++)
@@ -305,8 +308,10 @@ static void message(struct gvm_shared *r, struct gvm_home_link *h,
 	}
 	switch (head->type) {
 	case GVM_MSG_PONG:
-		if (head->txn > h->renewed_ns)
-			h->renewed_ns = head->txn;
+		if (head->txn <= h->renewed_ns)
+			break;
+		h->renewed_ns = head->txn;
+		gvm_lease_timer_set(r);
 		break;
 	case GVM_MSG_PEER_IS:
 		gvm_peer_is(r, gvm_le16(is->node), gvm_le32(is->epoch),
@@ -330,6 +335,7 @@ static void message(struct gvm_shared *r, struct gvm_home_link *h,
 		break;
 	case GVM_MSG_LEFT:
 		h->left = 1;
+		gvm_lease_timer_set(r);
 		break;
 	default:
 		lost(r, h, "sent a message out of turn");
@@ -401,11 +407,16 @@ void gvm_home_link_ask_peer(struct gvm_shared *r, u16 node)
 static void check_lease(struct gvm_shared *r, struct gvm_home_link *h)
 {
 	const u64 now = gvm_now_ns();
+	const u64 silent = now > h->renewed_ns ? now - h->renewed_ns : 0;
 
-	if (now - h->renewed_ns > h->lease_ns / 4 * 3)
+	if (silent > h->lease_ns / 4 * 3 && r->stood_ns > silent / 2)
+		gvm_shared_fatal(r, "node %u of region %s got no processor time for %u ms (a busy or suspended machine?); stopping it, because others may be given its pages now: the lease is %u ms (giantvm serve --node-lease, giantvm region make --lease)",
+				 r->id, r->name, (unsigned int)(r->stood_ns / MS),
+				 (unsigned int)(h->lease_ns / MS));
+	if (silent > h->lease_ns / 4 * 3)
 		gvm_shared_fatal(r, "server %s has not answered for %u ms, three quarters of the lease; stopping node %u of region %s, because others may be given its pages now",
 				 name_of(r, h),
-				 (unsigned int)((now - h->renewed_ns) / MS),
+				 (unsigned int)(silent / MS),
 				 r->id, r->name);
 	if (h->state == GVM_LINK_UP && now - h->ping_ns > h->lease_ns / 8) {
 		h->ping_ns = now;

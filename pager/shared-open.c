@@ -165,6 +165,8 @@ static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
 			     (unsigned int)-err);
 	gvm_shared_watch(r, EPOLL_CTL_ADD, r->listenfd, GVM_DATA_LISTEN, false);
 	err = gvm_shared_monitor_open(r);
+	if (!err)
+		gvm_lease_timer_init(r);
 	return err ? err : gvm_test_net_init(r);
 }
 
@@ -242,6 +244,7 @@ static void close_all(struct gvm_shared *r)
 	int *const fds[] = { &r->uffd, &r->epfd, &r->wakefd, &r->dev_fd };
 
 	stop_thread(r);
+	gvm_lease_timer_fini(r);
 	/* Before the userfaultfd: missing pages would be zeros without it. */
 	gvm_shared_memory_fini(r);
 	gvm_peers_fini(r);
@@ -313,7 +316,7 @@ int gvm_map_shared(const char *name, uint64_t bytes,
 	if (!r)
 		return -ENOMEM;
 	r->uffd = r->epfd = r->wakefd = r->listenfd = -1;
-	r->dev_fd = r->memfd = -1;
+	r->dev_fd = r->memfd = r->lease_timer = -1;
 	for (u32 i = 0; i < GVM_PEERS_MAX; i++)
 		r->peers[i].conn.fd = -1;
 	err = open_all(r, name, bytes, config);
@@ -335,6 +338,7 @@ int gvm_leave_shared(struct gvm_shared *r)
 	int err = gvm_shared_command_run(r, &c);
 
 	join_thread(r);
+	gvm_lease_timer_fini(r);
 	gvm_shared_monitor_close(r);
 	return err;
 }

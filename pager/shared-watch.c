@@ -6,10 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mem.h"
 #include "monitor.h"
+#include "watch.h"
+
+#define REGIONS_MAX	8	/* of one process, that are looked for */
 
 static int read_one(int dir, const char *name, struct gvm_shared_stats *ret)
 {
@@ -22,6 +26,28 @@ static int read_one(int dir, const char *name, struct gvm_shared_stats *ret)
 	close(fd);
 	return n == (ssize_t)sizeof(*ret) &&
 	       ret->version == GVM_SHARED_STATS_VERSION ? 0 : -EPROTO;
+}
+
+bool gvm_shared_lease_over(pid_t pid, struct gvm_shared_stats *ret)
+{
+	char path[192], name[64];
+	struct timespec ts;
+	bool over = false;
+	int dir;
+
+	gvm_monitor_path(path, sizeof(path), 0);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return false;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	for (int i = 0; i < REGIONS_MAX && !over; i++) {
+		snprintf(name, sizeof(name), "shared-%d-%d", (int)pid, i);
+		over = !read_one(dir, name, ret) && ret->lease_end_ns &&
+		       ret->lease_end_ns <= (uint64_t)ts.tv_sec * 1000000000u +
+					    (uint64_t)ts.tv_nsec;
+	}
+	close(dir);
+	return over;
 }
 
 int gvm_shared_list(struct gvm_shared_stats *ret_stats, int max)

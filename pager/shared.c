@@ -45,6 +45,7 @@ void gvm_shared_started(struct gvm_shared *r, int result)
 
 static void tick(struct gvm_shared *r)
 {
+	r->stood_ns = r->now_ns - r->tick_ns;
 	r->tick_ns = r->now_ns;
 	gvm_homes_tick(r);
 	gvm_peers_tick(r);
@@ -159,6 +160,7 @@ void gvm_shared_run(void *region)
 	/* Holds are short: the kernel must not round our sleeps up. */
 	gvm_sys(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	r->now_ns = gvm_now_ns();
+	r->tick_ns = r->now_ns;
 	r->homes[0].retry_ns = 1;
 	while (!r->stop) {
 		gvm_shared_commands_serve(r);

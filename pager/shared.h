@@ -129,6 +129,7 @@ struct gvm_shared {
 	int	epfd;
 	int	wakefd;
 	int	listenfd;
+	int	lease_timer;	/* of the kernel: kills us; -1: none */
 	void	*memory;	/* the program's own, or NULL */
 	int	memfd;		/* -1: private anonymous memory */
 	void	*base;		/* of that */
@@ -160,6 +161,7 @@ struct gvm_shared {
 	u64	now_ns;
 	u64	awake_ns;	/* look until then before sleeping */
 	u64	tick_ns;
+	u64	stood_ns;	/* from the tick before to this one */
 
 	/* the message being served */
 	const u8 *body;		/* its page, or NULL */
@@ -243,6 +245,12 @@ void gvm_homes_fini(struct gvm_shared *r);
 void gvm_home_link_send(struct gvm_shared *r, u32 index, struct iovec *iov, int nr);
 void gvm_home_link_ask_peer(struct gvm_shared *r, u16 node);
 bool gvm_homes_leave(struct gvm_shared *r);
+
+/* shared-lease.c: the lease ends, and our thread does not run */
+void gvm_lease_timer_init(struct gvm_shared *r);
+void gvm_lease_timer_fini(struct gvm_shared *r);
+/* A home was joined, left or heard. */
+void gvm_lease_timer_set(struct gvm_shared *r);
 
 /* shared-peer.c: connections to other nodes */
 int gvm_peers_init(struct gvm_shared *r, const char *listen);

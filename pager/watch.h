@@ -7,6 +7,7 @@
 #ifndef GVM_PAGER_WATCH_H
 #define GVM_PAGER_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,6 +31,12 @@ int gvm_remains_list(char (*ret_names)[GVM_REMAINS_NAME], int max);
 int gvm_remains_of(const char *name, struct gvm_remains *ret_remains);
 /* Take the file away. */
 int gvm_remains_forget(const char *name);
+
+/*
+ * Was this dead process killed because the lease of a shared region of its had
+ * run out?  ret: that region.
+ */
+bool gvm_shared_lease_over(pid_t pid, struct gvm_shared_stats *ret);
 
 /* Take away what the processes of a run left there together. */
 void gvm_run_forget(pid_t supervisor);

@@ -384,7 +384,7 @@ struct gvm_shared_hot {
 	uint32_t	gets;
 };
 
-#define GVM_SHARED_STATS_VERSION	1
+#define GVM_SHARED_STATS_VERSION	2
 
 /* Counters only grow; gauges are marked. */
 struct gvm_shared_stats {
@@ -424,6 +424,11 @@ struct gvm_shared_stats {
 	uint32_t	hot_nr;		/* gauge */
 	uint32_t	reserved2;
 	struct gvm_shared_hot	hot[GVM_SHARED_HOT];	/* most moved first */
+	/*
+	 * CLOCK_BOOTTIME: if no server has answered by then, the kernel kills the
+	 * process, because its pages may be others' by then.  0: it does not.
+	 */
+	uint64_t	lease_end_ns;
 };
 
 /* Statistics of this process's region. */
