@@ -161,19 +161,19 @@ static int make_file(struct region *r)
 /* Called with the lock held. */
 static long join(struct region *r)
 {
+	struct gvm_shared_config c = config;
 	const char *why = NULL;
 	char text[24];
 	int err;
 
 	if (r->shared)
 		return owner == (int)gvm_sys(SYS_getpid) ? 0 : -EBUSY;
-	if (!config.local_bytes)
-		config.local_bytes = r->bytes < (1u << 20) ? 1u << 20 :
-				     r->bytes;
-	config.servers = r->servers;
-	config.slice_bytes = r->slice;
-	err = gvm_map_shared(r->name, r->bytes, &config, &r->shared, NULL,
-			     &why);
+	c.servers = r->servers;
+	c.slice_bytes = r->slice;
+	/* All of it: each region has its own size. */
+	if (!c.local_bytes)
+		c.local_bytes = r->bytes < (1u << 20) ? 1u << 20 : r->bytes;
+	err = gvm_map_shared(r->name, r->bytes, &c, &r->shared, NULL, &why);
 	if (err)
 		gvm_attach_stop(gvm_attach.name, " cannot join region ",
 				r->name, ": ", why ? why :

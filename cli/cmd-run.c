@@ -237,7 +237,7 @@ static int run_command(struct gvm_run *run)
 	    !machine_is_fit(run))
 		return GVM_EXIT_FAIL;
 	if (!gvm_run_shared(run, shared, shared_nr))
-		return GVM_EXIT_FAIL;
+		return GVM_EXIT_USAGE;
 	if (!run->servers && run->local_bytes) {
 		server = gvm_embed_start(&run->servers);
 		if (server < 0)

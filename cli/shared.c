@@ -67,6 +67,29 @@ static bool parse(const struct gvm_run *run, char *word, uint64_t *ret_bytes,
 	return *ret_bytes % 4096 == 0;
 }
 
+/* Is there such a line already, of that name or with that path?  See add(). */
+static bool has(const struct gvm_run *run, const char *name, const char *path)
+{
+	const size_t name_len = strlen(name), path_len = strlen(path);
+	const char *at = run->shared ? run->shared : "";
+
+	for (const char *end; (end = strchr(at, '\n')); at = end + 1) {
+		if (strncmp(at, name, name_len) == 0 && at[name_len] == ' ') {
+			gvm_complain("run: --shared %s: the region is named twice; open its path as often as you like",
+				     name);
+			return true;
+		}
+		if ((size_t)(end - at) > path_len &&
+		    end[-(ptrdiff_t)path_len - 1] == ' ' &&
+		    strncmp(end - path_len, path, path_len) == 0) {
+			gvm_complain("run: --shared %s: %s is another region already",
+				     name, path);
+			return true;
+		}
+	}
+	return false;
+}
+
 static char *join(char *list, const char *word)
 {
 	size_t len = list ? strlen(list) : 0;
@@ -111,26 +134,44 @@ static char *from_cluster(struct gvm_run *run, const char *name,
 
 static bool add(struct gvm_run *run, char *word)
 {
-	char here[4096] = "", *servers, *all;
+	char here[4096] = "", *servers, *all, *full;
 	uint64_t bytes, slice = 0;
 	const char *path;
+	bool twice;
 
 	if (!parse(run, word, &bytes, &path))
 		return false;
+	if (strchr(path, '\n')) {
+		gvm_complain("run: --shared %s: a path without line ends, please",
+			     word);
+		return false;
+	}
+	if (*path != '/' && !getcwd(here, sizeof(here) - 1)) {
+		gvm_complain("run: --shared %s: the working directory is gone; give the whole path",
+			     word);
+		return false;
+	}
+	if (asprintf(&full, "%s%s%s", here, *here ? "/" : "", path) < 0)
+		return false;
+	twice = has(run, word, full);
+	if (twice) {
+		free(full);
+		return false;
+	}
 	servers = run->cluster ? from_cluster(run, word, &bytes, &slice) :
 		  run->servers ? strdup(run->servers) : NULL;
 	if (!servers) {
 		if (!run->cluster)
 			gvm_complain("run: --shared needs --servers (the same list on all nodes) or --cluster");
+		free(full);
 		return false;
 	}
-	if (*path != '/' && !getcwd(here, sizeof(here) - 1))
-		return false;
-	if (asprintf(&all, "%s%s %" PRIu64 " %" PRIu64 " %s %s%s%s\n",
+	if (asprintf(&all, "%s%s %" PRIu64 " %" PRIu64 " %s %s\n",
 		     run->shared ? run->shared : "", word, bytes, slice,
-		     servers, here, *here ? "/" : "", path) < 0)
+		     servers, full) < 0)
 		all = NULL;
 	free(servers);
+	free(full);
 	free(run->shared);
 	run->shared = all;
 	return all;
