@@ -59,16 +59,16 @@ run 2 "none of auto, jemalloc, libc" --heap tcmalloc --local 1G true
 
 # Shared regions
 for shared in '' a a:1M a:1M@ :1M@/x; do
-	run 1 "NAME:SIZE@PATH" --servers 127.0.0.1 --node 0 --shared "$shared" true
+	run 2 "NAME:SIZE@PATH" --servers 127.0.0.1 --node 0 --shared "$shared" true
 done
 for name in 'a b' "$(printf 'n%.0s' {1..80})" a/b; do
-	run 1 "cannot be the name of a region" --servers 127.0.0.1 --node 0 --shared "$name:1M@/x" true
+	run 2 "cannot be the name of a region" --servers 127.0.0.1 --node 0 --shared "$name:1M@/x" true
 done
 for size in '' x 1Q; do
-	run 1 "size '$size' is not a size" --servers 127.0.0.1 --node 0 --shared "a:$size@/x" true
+	run 2 "size '$size' is not a size" --servers 127.0.0.1 --node 0 --shared "a:$size@/x" true
 done
-run 1 "too small" --servers 127.0.0.1 --node 0 --shared "a:0@/x" true
-run 1 "multiple of 4096" --servers 127.0.0.1 --node 0 --shared "a:4097@/x" true
+run 2 "too small" --servers 127.0.0.1 --node 0 --shared "a:0@/x" true
+run 2 "multiple of 4096" --servers 127.0.0.1 --node 0 --shared "a:4097@/x" true
 
 # Servers
 servers() {
