@@ -15,6 +15,7 @@
 guest_here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 guest_qemu=${GIANTVM_QEMU:-qemu-system-x86_64}
 guest_silence=120
+guest_patience=
 guest_accel=(-accel tcg,thread=multi)
 under=()
 guest_job=
@@ -57,15 +58,36 @@ guest_boot()
 	guest_job=$!
 }
 
+# Has the guest run while it was silent?  Not if it did for less than a fiftieth
+# of that time, which its timer alone needs.  Field 43 of the statistics is the
+# time of virtual CPUs, in ticks.
+guest_ticks=0
+guest_works()
+{
+	local before=$guest_ticks all
+
+	read -ra all < "/proc/$(guest_pid)/stat" || return 1
+	guest_ticks=${all[42]}
+	[ $((guest_ticks - before)) -gt $((guest_silence * $(getconf CLK_TCK) / 50)) ]
+} 2> /dev/null
+
 # Read the console until the guest says its end, or stops talking.  Each line is
-# kept in $dir/console and handed to on_line, if the caller has one.  Fails if
-# the guest did; guest_status says how.
+# kept in $dir/console and handed to on_line, if the caller has one.  With
+# guest_patience a silent guest is waited for as long as it works.  Fails if the
+# guest did; guest_status says how.
 guest_follow()
 {
-	local line
+	local line rc
 
 	guest_status=silent
-	while IFS= read -r -t "$guest_silence" line <&"$guest_console"; do
+	guest_ticks=0
+	while true; do
+		rc=0
+		IFS= read -r -t "$guest_silence" line <&"$guest_console" || rc=$?
+		if [ $rc -gt 128 ] && [ -n "$guest_patience" ] && guest_works; then
+			continue
+		fi
+		[ $rc = 0 ] || break
 		line=${line%$'\r'}
 		echo "$line" >> "$dir/console"
 		case $line in
