@@ -291,13 +291,32 @@ static void end(struct gvm_home_call *c, struct gvm_home_txn *t)
 	gvm_home_finish(c, t);
 }
 
-/* A giver whose bytes are not needed any more. */
+/*
+ * The giver may hold the only copy: it is the owner, and by just this number.
+ * Then its PUT is unconfirmed, and must stay so until home has it.
+ */
+static bool needed(const struct gvm_home *h, const struct gvm_home_txn *t,
+		   const struct gvm_co_msg *m)
+{
+	const struct gvm_dir *d = gvm_dir(h, m->page);
+	bool recalled = t && t->kind != GVM_TXN_IDLE;
+
+	return gvm_dir_owner(d) == m->giver &&
+		m->seq + recalled >= gvm_dir_seq(d);
+}
+
+/*
+ * A giver whose bytes are not needed any more.  Who it was is only what the
+ * sender says.
+ */
 static int settled(struct gvm_home_call *c, const struct gvm_home_txn *t)
 {
 	const struct gvm_co_msg *m = c->msg;
 
+	if (m->seq > gvm_dir_seq(gvm_dir(c->h, m->page)))
+		return -EPROTO;
 	c->h->stats.ignored++;
-	if (!answers(t, m) && m->giver < GVM_NODES_MAX)
+	if (!answers(t, m) && m->giver < GVM_NODES_MAX && !needed(c->h, t, m))
 		gvm_home_confirm(c, m->giver, m->page, m->seq);
 	return 0;
 }
