@@ -322,13 +322,28 @@ bool gvm_node_slot(const struct gvm_node *n, u32 i, u64 *ret_page,
 	return true;
 }
 
+static u64 moves(const struct gvm_hot *h)
+{
+	return (u64)h->gives + h->gets;
+}
+
 u32 gvm_node_hot(const struct gvm_node *n, struct gvm_hot *ret, u32 max)
 {
 	u32 nr = 0;
 
-	for (u32 i = 0; i < GVM_HOT_MAX && nr < max; i++) {
-		if (n->hot[i].gives || n->hot[i].gets)
-			ret[nr++] = n->hot[i];
+	for (u32 i = 0; i < GVM_HOT_MAX; i++) {
+		const struct gvm_hot *h = &n->hot[i];
+		u32 at;
+
+		if (!moves(h))
+			continue;
+		/* From the end up; what falls off it moved least. */
+		for (at = nr; at && moves(&ret[at - 1]) < moves(h); at--)
+			if (at < max)
+				ret[at] = ret[at - 1];
+		if (at < max)
+			ret[at] = *h;
+		nr += nr < max;
 	}
 	return nr;
 }

@@ -140,7 +140,7 @@ u32 gvm_node_slots(const struct gvm_node *n);
 bool gvm_node_slot(const struct gvm_node *n, u32 i, u64 *ret_page,
 		   enum gvm_node_right *ret_right, u64 *ret_seq);
 
-/* How often a page was given away and fetched lately (approximate). */
+/* How often a page was given away and fetched (approximate), most often first. */
 #define GVM_HOT_MAX	256u
 struct gvm_hot {
 	u64	page;
