@@ -85,6 +85,8 @@ int gvm_shared_monitor_open(struct gvm_shared *r)
 	r->stats->start_ns = gvm_now_ns();
 	r->stats->local_bytes = r->frames << GVM_PAGE_SHIFT;
 	put_servers(r);
+	if (gvm_shared_links_init(r))
+		return -ENOMEM;
 	__atomic_store_n(&r->stats->version, GVM_SHARED_STATS_VERSION,
 			 __ATOMIC_RELEASE);
 	return 0;
@@ -94,6 +96,7 @@ void gvm_shared_monitor_close(struct gvm_shared *r)
 {
 	char path[224];
 
+	gvm_shared_links_fini(r);
 	if (!r->stats)
 		return;
 	if (r->file < FILES_MAX) {
@@ -148,20 +151,39 @@ static void gauges(struct gvm_shared *r)
 	st->cpu_ns = (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
+static u64 moves(const struct gvm_shared_hot *h)
+{
+	return (u64)h->gives + h->gets;
+}
+
+/* Into a list in descending order, of which those that fit are kept. */
+static u32 rank(struct gvm_shared_hot *list, u32 nr, const struct gvm_hot *h)
+{
+	const struct gvm_shared_hot one = { h->page, h->gives, h->gets };
+	u32 at;
+
+	for (at = nr; at && moves(&list[at - 1]) < moves(&one); at--)
+		if (at < GVM_SHARED_HOT)
+			list[at] = list[at - 1];
+	if (at < GVM_SHARED_HOT)
+		list[at] = one;
+	return nr + (nr < GVM_SHARED_HOT);
+}
+
 static void hot_pages(struct gvm_shared *r)
 {
-	struct gvm_shared_stats *st = r->stats;
-	struct gvm_hot hot[GVM_SHARED_HOT];
 	u32 nr = 0;
 
-	/* Of several homes the first one's: they are about alike. */
-	if (r->homes[0].node)
-		nr = gvm_node_hot(r->homes[0].node, hot, GVM_SHARED_HOT);
-	for (u32 i = 0; i < nr; i++)
-		st->hot[i] = (struct gvm_shared_hot){
-			hot[i].page, hot[i].gives, hot[i].gets,
-		};
-	st->hot_nr = nr;
+	for (u32 i = 0; i < r->homes_nr; i++) {
+		u32 of_home = r->homes[i].node ?
+			gvm_node_hot(r->homes[i].node, r->hot_of_home,
+				     GVM_SHARED_HOT) : 0;
+
+		for (u32 j = 0; j < of_home; j++)
+			nr = rank(r->hot, nr, &r->hot_of_home[j]);
+	}
+	memcpy(r->stats->hot, r->hot, nr * sizeof(*r->hot));
+	r->stats->hot_nr = nr;
 }
 
 void gvm_shared_monitor_tick(struct gvm_shared *r)
@@ -169,4 +191,5 @@ void gvm_shared_monitor_tick(struct gvm_shared *r)
 	r->stats->bytes = r->bytes;
 	gauges(r);
 	hot_pages(r);
+	gvm_shared_links_tick(r);
 }

@@ -175,7 +175,10 @@ struct gvm_shared {
 	void	*arg;
 	struct gvm_test_net *test_net;
 	struct gvm_shared_stats *stats;		/* others read it */
+	struct gvm_link_seen *links_seen;	/* shared-links.c */
 	u64	stats_bytes;
+	struct gvm_hot hot_of_home[GVM_SHARED_HOT];	/* shared-monitor.c */
+	struct gvm_shared_hot hot[GVM_SHARED_HOT];
 	u32	file;		/* its number */
 	char	why[256];
 };
@@ -271,6 +274,11 @@ int gvm_peers_listen(struct gvm_shared *r, const char *at, int backlog);
 int gvm_shared_monitor_open(struct gvm_shared *r);
 void gvm_shared_monitor_close(struct gvm_shared *r);
 void gvm_shared_monitor_tick(struct gvm_shared *r);
+
+/* shared-links.c: what went over which connection */
+int gvm_shared_links_init(struct gvm_shared *r);
+void gvm_shared_links_fini(struct gvm_shared *r);
+void gvm_shared_links_tick(struct gvm_shared *r);
 
 /* shared-test-net.c: a bad network for tests ($GIANTVM_TEST_NET) */
 int gvm_test_net_init(struct gvm_shared *r);

@@ -384,7 +384,19 @@ struct gvm_shared_hot {
 	uint32_t	gets;
 };
 
-#define GVM_SHARED_STATS_VERSION	2
+#define GVM_SHARED_LINKS	64u
+#define GVM_SHARED_OTHERS	16383u	/* node: what has no room of its own */
+
+/* What went over connections to a server, or to another node. */
+struct gvm_shared_link {
+	char		address[56];	/* of a server; empty: a node */
+	uint32_t	node;
+	uint32_t	connected;	/* gauge: 1: yes */
+	uint64_t	bytes_in;
+	uint64_t	bytes_out;
+};
+
+#define GVM_SHARED_STATS_VERSION	3
 
 /* Counters only grow; gauges are marked. */
 struct gvm_shared_stats {
@@ -429,6 +441,10 @@ struct gvm_shared_stats {
 	 * process, because its pages may be others' by then.  0: it does not.
 	 */
 	uint64_t	lease_end_ns;
+	uint32_t	links_nr;	/* gauge */
+	uint32_t	reserved3;
+	/* Servers first. */
+	struct gvm_shared_link	link[GVM_SHARED_LINKS];
 };
 
 /* Statistics of this process's region. */
