@@ -20,6 +20,7 @@
 #define PING_FIRST_NR	16u		/* in a quick row, for the clocks */
 #define PING_FIRST_MS	2
 #define PING_MS		200
+#define SECOND_NS	1000000000ll
 
 s64 gvm_bus_now_ns(void)
 {
@@ -157,6 +158,8 @@ static bool take_all(struct gvm_bus_peer *peer, const u8 *buf, size_t len,
 			lose(bus, peer->node, why);
 			return false;
 		}
+		__atomic_fetch_add(&bus->received[msg.type], 1,
+				   __ATOMIC_RELAXED);
 		take(peer, &msg);
 		if (peer->left)
 			return false;
@@ -221,6 +224,7 @@ static void *watch(void *arg)
 {
 	struct gvm_bus *bus = arg;
 	struct gvm_wire ping = { .type = GVM_WIRE_PING };
+	s64 second_ns = gvm_bus_now_ns();
 	u32 turn = 0;
 
 	while (!__atomic_load_n(&bus->quiet, __ATOMIC_ACQUIRE)) {
@@ -231,6 +235,10 @@ static void *watch(void *arg)
 			look_after(&bus->peer[i]);
 			ping.val = (u64)gvm_bus_now_ns();
 			gvm_bus_send(bus, i, &ping);
+		}
+		if (bus->second && gvm_bus_now_ns() - second_ns >= SECOND_NS) {
+			second_ns = gvm_bus_now_ns();
+			bus->second(bus->arg);
 		}
 	}
 	return NULL;

@@ -43,6 +43,7 @@ struct gvm_bus {
 	bool		broken;		/* lost() was called: once is enough */
 	bool		quiet;		/* the guest is ending: nobody gets lost */
 	u64		sent[GVM_WIRE_NR];
+	u64		received[GVM_WIRE_NR];
 	s64		opened_ns;
 	void		*arg;
 	/* In the receiving thread of that node. */
@@ -52,6 +53,8 @@ struct gvm_bus {
 	void		(*thread)(void *arg);
 	/* A node cannot go on; must not return. */
 	void		(*lost)(void *arg, u32 node, const char *why);
+	/* Once a second, in the thread that watches; NULL: nothing. */
+	void		(*second)(void *arg);
 	/* Something that an operator may want to know meanwhile. */
 	void		(*say)(void *arg, const char *text);
 	struct gvm_bus_peer peer[GVM_GUEST_NODES_MAX];

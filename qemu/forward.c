@@ -31,6 +31,13 @@ static struct {
 	u32		result;
 } calls[GVM_GUEST_VCPUS_MAX];
 
+static u64 counts[2];		/* memory, ports */
+
+u64 gvm_forward_count(bool ports)
+{
+	return qatomic_read(&counts[ports]);
+}
+
 static MemTxResult call(struct gvm_wire *msg, u64 *ret_val)
 {
 	u32 cpu;
@@ -66,6 +73,7 @@ static MemTxResult window_read(void *opaque, hwaddr addr, u64 *val,
 		.val = w->ports,
 	};
 
+	qatomic_inc(&counts[w->ports]);
 	return call(&msg, val);
 }
 
@@ -94,6 +102,7 @@ static MemTxResult window_write(void *opaque, hwaddr addr, u64 val,
 		.val = val,
 	};
 
+	qatomic_inc(&counts[w->ports]);
 	if (current_cpu && is_index(msg.addr, size, w->ports)) {
 		msg.cpu = (u16)current_cpu->cpu_index;
 		msg.arg |= GVM_WIRE_POSTED;

@@ -83,7 +83,13 @@ static void take(void *arg, u32 from, const struct gvm_wire *msg)
 	case GVM_WIRE_THAW:
 		gvm_lock_take_message(from, msg);
 		return;
+	case GVM_WIRE_COUNTER:
+	case GVM_WIRE_HOTPAGE:
+	case GVM_WIRE_AREA:
+		gvm_watch_take(from, msg);
+		return;
 	case GVM_WIRE_BYE:
+		gvm_watch_take(from, msg);
 		gvm_lock_left(from);
 		gvm_life_take(from, msg);
 		return;
@@ -134,6 +140,7 @@ static void machine_done(Notifier *notifier, void *data)
 	gvm_forward_start();
 	gvm_life_start();
 	gvm_lock_start();
+	gvm_watch_start();
 	err = gvm_bus_start(&gvm_bus);
 	if (err)
 		gvm_die("cannot start the bus: %s", strerror(-err));
@@ -254,6 +261,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 	gvm_bus.thread = thread_begins;
 	gvm_bus.lost = gvm_life_lost;
 	gvm_bus.say = news;
+	gvm_bus.second = gvm_watch_second;
 	if (gvm_guard() || take_options(argc, argv))
 		return -1;
 	gvm_clock_pretend(pretend_ns, pretend_ppm);

@@ -194,6 +194,21 @@ void gvm_ram_attention(CPUState *cpu)
 		tb_flush(cpu);
 }
 
+const char *gvm_ram_name(void)
+{
+	return ram.name ? ram.name : ram.file ? ram.file : "guest";
+}
+
+bool gvm_ram_look(struct gvm_shared_stats *ret_stats)
+{
+	return ram.region && gvm_shared_stats(ram.region, ret_stats) == 0;
+}
+
+u64 gvm_ram_flushes(void)
+{
+	return qatomic_read(&ram.flushed);
+}
+
 char *gvm_ram_stats(void)
 {
 	const struct gvm_stats_hist *hist;

@@ -44,6 +44,15 @@ void gvm_ram_everywhere(void);
 /* An interrupt by which a kernel may announce changed code.  With the BQL. */
 void gvm_ram_attention(CPUState *cpu);
 
+struct gvm_shared_stats;
+
+/* Of the region, or of what stands in its place. */
+const char *gvm_ram_name(void);
+/* What moved so far; false: nobody counts. */
+bool gvm_ram_look(struct gvm_shared_stats *ret_stats);
+/* Pages whose translations were dropped. */
+u64 gvm_ram_flushes(void);
+
 /* A line about what moved between the nodes; NULL: nothing to say.  g_free. */
 char *gvm_ram_stats(void);
 

@@ -62,6 +62,7 @@ void gvm_interrupt_take(u32 from, const struct gvm_wire *msg);
 void gvm_forward_start(void);
 void gvm_forward_serve(u32 from, const struct gvm_wire *msg);
 void gvm_forward_reply(const struct gvm_wire *msg);	/* without the BQL */
+u64 gvm_forward_count(bool ports);
 
 /* clock.c: all nodes read node 0's clock. */
 void gvm_clock_hook(AccelOpsClass *ops);
@@ -76,6 +77,11 @@ void gvm_life_hook(void);
 void gvm_life_start(void);
 void gvm_life_take(u32 from, const struct gvm_wire *msg);
 void gvm_life_lost(void *arg, u32 node, const char *why);
+
+/* watch.c: the counters of all nodes, for who watches.  Without the BQL. */
+void gvm_watch_start(void);
+void gvm_watch_second(void *arg);
+void gvm_watch_take(u32 from, const struct gvm_wire *msg);
 
 /* plugin.c: a line for people, and the end of this process if it is fatal. */
 void gvm_say(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -46,6 +46,10 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_LOCKED] = { "LOCKED", FROM_0, MINE, EXACTLY(0) },
 	[GVM_WIRE_UNLOCK] = { "UNLOCK", TO_0, THEIRS, EXACTLY(0) },
 	[GVM_WIRE_THAW]   = { "THAW", FROM_0, NO_CPU, EXACTLY(0) },
+	[GVM_WIRE_COUNTER] = { "COUNTER", ANY, NO_CPU, 0,
+			       GVM_WIRE_COUNTERS - 1 },
+	[GVM_WIRE_HOTPAGE] = { "HOTPAGE", ANY, NO_CPU, 0, GVM_WIRE_HOT - 1 },
+	[GVM_WIRE_AREA]   = { "AREA", ANY, THEIRS, EXACTLY(0) },
 };
 
 static void put(u8 *at, u64 value, unsigned bytes)

@@ -35,6 +35,10 @@
  *	LOCKED	0, other	target	go on with it
  *	UNLOCK	other, 0	source	done
  *	THAW	0, other	-	run your vCPUs again
+ *	COUNTER	any, any	-	arg (enum gvm_guest_counter) of mine is val
+ *	HOTPAGE	any, any	-	the arg-th page that moves most: addr, gives
+ *					and gets in val
+ *	AREA	any, any	source	its kernel has its own data at val
  */
 #ifndef GVM_QEMU_WIRE_H
 #define GVM_QEMU_WIRE_H
@@ -74,6 +78,9 @@ enum gvm_wire_type {
 	GVM_WIRE_LOCKED,
 	GVM_WIRE_UNLOCK,
 	GVM_WIRE_THAW,
+	GVM_WIRE_COUNTER,
+	GVM_WIRE_HOTPAGE,
+	GVM_WIRE_AREA,
 	GVM_WIRE_NR
 };
 
@@ -87,6 +94,9 @@ enum gvm_wire_ask {
 #define GVM_WIRE_WIDTH		15u	/* in arg of WRITE */
 #define GVM_WIRE_PORT_IO	16u
 #define GVM_WIRE_POSTED		32u
+
+#define GVM_WIRE_COUNTERS	64u	/* arg of COUNTER is below */
+#define GVM_WIRE_HOT		64u	/* arg of HOTPAGE is below */
 
 struct gvm_wire {
 	u16	type;

@@ -95,6 +95,12 @@ int main(void)
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_FREEZE)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_THAW)));
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_FROZEN)));
+	/* What a node counts is its own. */
+	CHECK(ok(1, 0, M(.type = GVM_WIRE_COUNTER, .arg = 63)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_COUNTER, .arg = 64)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_HOTPAGE, .arg = 64)));
+	CHECK(ok(0, 1, M(.type = GVM_WIRE_AREA, .cpu = 1)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_AREA, .cpu = 0)));
 	/* Nothing else, and nothing behind it. */
 	CHECK(!ok(0, 1, M(.type = 0)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_NR)));
