@@ -11,7 +11,9 @@
 
 #include "command.h"
 #include "commands.h"
+#include "hot.h"
 #include "report.h"
+#include "stat-guest.h"
 #include "stat-server.h"
 #include "stat-shared.h"
 #include "text.h"
@@ -19,10 +21,15 @@
 static const char usage[] =
 "Usage: giantvm stat [PID] [--json]\n"
 "       giantvm stat --shared [--json]\n"
+"       giantvm stat --guest [--json]\n"
+"       giantvm stat --hot [PID] [--symbols FILE] [--json]\n"
 "       giantvm stat --server HOST:PORT [--json]\n"
 "Show the programs that run under giantvm, one of them in detail, or a server.\n"
 "\n"
 "  --shared             show the shared regions that programs have mapped\n"
+"  --guest              show guests on several nodes: all nodes of each\n"
+"  --hot                show the pages that move most between nodes\n"
+"  --symbols FILE       and what is there, by the guest's /proc/kallsyms\n"
 "  --server HOST:PORT   ask a memory server how full it is (port 9999)\n"
 "  --json               print a JSON value, with the names of giantvm.h\n"
 "  --help               show this help\n";
@@ -89,48 +96,82 @@ static int show_all(int json)
 	return GVM_EXIT_OK;
 }
 
-int gvm_cmd_stat(int argc, char **argv)
+struct request {
+	const char	*server;
+	const char	*symbols;
+	bool		shared, guest, hot, json;
+};
+
+/* False: complained, or helped, and *ret_status is what to end with. */
+static bool parse(int argc, char **argv, struct request *r, int *ret_status)
 {
 	static const struct option options[] = {
 		{ "server", required_argument, NULL, 's' },
 		{ "shared", no_argument, NULL, 'S' },
+		{ "guest", no_argument, NULL, 'g' },
+		{ "hot", no_argument, NULL, 'H' },
+		{ "symbols", required_argument, NULL, 'y' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	const char *server = NULL;
-	bool shared = false;
-	int json = 0;
-	pid_t pid;
 	int c;
 
+	*ret_status = GVM_EXIT_USAGE;
 	while ((c = gvm_getopt(argc, argv, "h", options)) != -1) {
 		switch (c) {
 		case 's':
-			server = optarg;
+			r->server = optarg;
 			break;
 		case 'S':
-			shared = true;
+			r->shared = true;
+			break;
+		case 'g':
+			r->guest = true;
+			break;
+		case 'H':
+			r->hot = true;
+			break;
+		case 'y':
+			r->symbols = optarg;
 			break;
 		case 'j':
-			json = 1;
+			r->json = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return GVM_EXIT_OK;
+			*ret_status = GVM_EXIT_OK;
+			return false;
 		default:
-			return GVM_EXIT_USAGE;
+			return false;
 		}
 	}
-	if (optind + (server ? 0 : 1) < argc)
+	if (r->symbols && !r->hot) {
+		gvm_complain("stat: --symbols is for --hot");
+		return false;
+	}
+	return true;
+}
+
+int gvm_cmd_stat(int argc, char **argv)
+{
+	struct request r = { 0 };
+	pid_t pid = 0;
+	int status;
+
+	if (!parse(argc, argv, &r, &status))
+		return status;
+	if (optind + (r.server || r.shared || r.guest ? 0 : 1) < argc)
 		return gvm_surplus(argv[0], argv[argc - 1]);
-	if (server)
-		return gvm_stat_server(server, json);
-	if (shared)
-		return gvm_stat_shared(json, false);
-	if (optind == argc)
-		return show_all(json);
-	if (!gvm_pid(argv[0], argv[optind], &pid))
+	if (optind < argc && !gvm_pid(argv[0], argv[optind], &pid))
 		return GVM_EXIT_USAGE;
-	return show_one(pid, json);
+	if (r.server)
+		return gvm_stat_server(r.server, r.json);
+	if (r.hot)
+		return gvm_stat_hot(pid, r.symbols, r.json);
+	if (r.guest)
+		return gvm_stat_guest(r.json);
+	if (r.shared)
+		return gvm_stat_shared(r.json, false);
+	return pid ? show_one(pid, r.json) : show_all(r.json);
 }

@@ -14,6 +14,7 @@
 #include "canvas.h"
 #include "command.h"
 #include "commands.h"
+#include "symbols.h"
 #include "text.h"
 #include "top.h"
 
@@ -23,14 +24,16 @@
 #define BATCH_ROWS	24u
 
 static const char usage[] =
-"Usage: giantvm top [--delay SECONDS] [--batch N]\n"
-"Watch the programs that run under giantvm.\n"
+"Usage: giantvm top [--delay SECONDS] [--batch N] [--hot] [--symbols FILE]\n"
+"Watch the programs that run under giantvm, shared regions, and guests.\n"
 "\n"
 "  --delay SECONDS   time between two looks, 0.1 to 60 (default 1)\n"
 "  --batch N         print N looks instead of using the terminal\n"
+"  --hot             begin with the pages that move most between nodes\n"
+"  --symbols FILE    and what is there, by the guest's /proc/kallsyms\n"
 "  --help            show this help\n"
 "\n"
-"Keys: q quit, arrows choose, s sort, h help.\n";
+"Keys: q quit, arrows choose, s sort, p pages, h help.\n";
 
 static struct gvm_canvas canvas;
 
@@ -65,8 +68,10 @@ static void choose(struct gvm_top *t, int step)
 {
 	int at = gvm_top_chosen(t) + step;
 
-	if (at >= 0 && at < t->rows_nr)
-		t->chosen = (pid_t)t->rows[at].now.pid;
+	if (at < 0 || at >= t->rows_nr)
+		return;
+	t->chosen = t->rows[at].now.pid;
+	t->chosen_ns = t->rows[at].now.start_ns;
 }
 
 /* False: leave. */
@@ -87,6 +92,9 @@ static bool key(struct gvm_top *t, int c)
 	case 's':
 		t->sort = (t->sort + 1) % GVM_TOP_SORT_NR;
 		gvm_top_sort(t);
+		break;
+	case 'p':
+		t->hot = !t->hot;
 		break;
 	case 'h':
 	case '?':
@@ -195,14 +203,19 @@ static bool parse_delay(const char *text, int *ret_ms)
 	return true;
 }
 
-static int run(int delay_ms, uint64_t looks)
+static int run(int delay_ms, uint64_t looks, bool hot, const char *symbols)
 {
-	struct gvm_top t = { 0 };
+	struct gvm_top t = { .hot = hot };
 	int err;
 
 	if (!looks && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))) {
 		gvm_complain("top: this is not a terminal; use --batch 2, or 'giantvm stat'");
 		return GVM_EXIT_USAGE;
+	}
+	if (symbols) {
+		t.symbols = gvm_symbols_read("top", symbols);
+		if (!t.symbols)
+			return GVM_EXIT_FAIL;
 	}
 	err = looks ? print_batch(&t, delay_ms, looks) : watch(&t, delay_ms);
 	gvm_top_fini(&t);
@@ -220,10 +233,14 @@ int gvm_cmd_top(int argc, char **argv)
 	static const struct option options[] = {
 		{ "delay", required_argument, NULL, 'd' },
 		{ "batch", required_argument, NULL, 'b' },
+		{ "hot", no_argument, NULL, 'H' },
+		{ "symbols", required_argument, NULL, 'y' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
+	const char *symbols = NULL;
 	uint64_t looks = 0;
+	bool hot = false;
 	int delay_ms = 1000;
 	int c;
 
@@ -238,6 +255,13 @@ int gvm_cmd_top(int argc, char **argv)
 					1000000, &looks))
 				return GVM_EXIT_USAGE;
 			break;
+		case 'H':
+			hot = true;
+			break;
+		case 'y':
+			symbols = optarg;
+			hot = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return GVM_EXIT_OK;
@@ -247,5 +271,5 @@ int gvm_cmd_top(int argc, char **argv)
 	}
 	if (optind < argc)
 		return gvm_surplus(argv[0], argv[optind]);
-	return run(delay_ms, looks);
+	return run(delay_ms, looks, hot, symbols);
 }

@@ -28,25 +28,16 @@ int gvm_report_pids(pid_t *ret_pids)
 	return n;
 }
 
-static void make_printable(char *text, size_t bytes)
-{
-	text[bytes - 1] = '\0';
-	for (; *text; text++) {
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-	}
-}
-
 int gvm_report_read(pid_t pid, struct gvm_stats *s)
 {
 	int err = gvm_stats_of(pid, s);
 
 	if (err)
 		return err;
-	make_printable(s->name, sizeof(s->name));
-	make_printable(s->engine, sizeof(s->engine));
+	gvm_make_printable(s->name, sizeof(s->name));
+	gvm_make_printable(s->engine, sizeof(s->engine));
 	for (int i = 0; i < GVM_STATS_SERVERS; i++)
-		make_printable(s->server[i].address,
+		gvm_make_printable(s->server[i].address,
 			       sizeof(s->server[i].address));
 	return 0;
 }

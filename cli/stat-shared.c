@@ -11,9 +11,23 @@
 #include "stat-shared.h"
 #include "text.h"
 
-#define SHARED_MAX	256
-
 static const char *const kinds[GVM_MISS_NR] = { "read", "write", "upgrade" };
+
+int gvm_regions_read(struct gvm_shared_stats *ret)
+{
+	int n = gvm_shared_list(ret, GVM_REGIONS_MAX);
+
+	if (n > GVM_REGIONS_MAX)
+		n = GVM_REGIONS_MAX;
+	for (int i = 0; i < n; i++) {
+		gvm_make_printable(ret[i].name, sizeof(ret[i].name));
+		gvm_make_printable(ret[i].servers, sizeof(ret[i].servers));
+		for (int j = 0; j < (int)GVM_SHARED_LINKS; j++)
+			gvm_make_printable(ret[i].link[j].address,
+					   sizeof(ret[i].link[j].address));
+	}
+	return n < 0 ? 0 : n;
+}
 
 static void add_number(struct json_object *o, const char *name, uint64_t v)
 {
@@ -52,6 +66,28 @@ static struct json_object *hot(const struct gvm_shared_stats *s)
 	return list;
 }
 
+static struct json_object *links(const struct gvm_shared_stats *s)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < s->links_nr && i < GVM_SHARED_LINKS; i++) {
+		const struct gvm_shared_link *l = &s->link[i];
+		struct json_object *o = json_object_new_object();
+
+		if (*l->address)
+			json_object_object_add(o, "server",
+				json_object_new_string(l->address));
+		else
+			add_number(o, "node", l->node);
+		add_number(o, "bytes_in", l->bytes_in);
+		add_number(o, "bytes_out", l->bytes_out);
+		json_object_object_add(o, "connected",
+			json_object_new_boolean(l->connected != 0));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
 static struct json_object *to_json(const struct gvm_shared_stats *s)
 {
 	const struct {
@@ -82,6 +118,7 @@ static struct json_object *to_json(const struct gvm_shared_stats *s)
 		add_number(o, numbers[i].name, numbers[i].value);
 	json_object_object_add(o, "misses", misses(s));
 	json_object_object_add(o, "hot", hot(s));
+	json_object_object_add(o, "links", links(s));
 	return o;
 }
 
@@ -111,15 +148,15 @@ static void print_row(const struct gvm_shared_stats *s)
 
 int gvm_stat_shared(bool json, bool quiet)
 {
-	struct gvm_shared_stats *s = calloc(SHARED_MAX, sizeof(*s));
+	struct gvm_shared_stats *s = calloc(GVM_REGIONS_MAX, sizeof(*s));
 	struct json_object *list = json ? json_object_new_array() : NULL;
-	int n = s ? gvm_shared_list(s, SHARED_MAX) : 0;
+	int n = s ? gvm_regions_read(s) : 0;
 
 	if (n > 0 && !json)
 		printf("%7s %-16s %5s %10s %10s %8s %8s %8s %8s %9s %9s\n",
 		       "PID", "SHARED REGION", "NODE", "HERE", "LIMIT", "READS",
 		       "WRITES", "UPGRADES", "GIVEN", "READ p50", "WRITE p50");
-	for (int i = 0; i < n && i < SHARED_MAX; i++) {
+	for (int i = 0; i < n; i++) {
 		if (json)
 			json_object_array_add(list, to_json(&s[i]));
 		else

@@ -221,3 +221,12 @@ int gvm_json_print(struct json_object *value)
 	json_object_put(value);
 	return failed ? -1 : 0;
 }
+
+void gvm_make_printable(char *text, size_t bytes)
+{
+	text[bytes - 1] = '\0';
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}

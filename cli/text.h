@@ -53,6 +53,9 @@ char *gvm_time_print(uint64_t ns, char *buf, size_t len);
 /* 4 KiB pages as a size.  Returns buf. */
 char *gvm_pages_print(uint64_t pages, char *buf, size_t len);
 
+/* What others wrote must not control a terminal. */
+void gvm_make_printable(char *text, size_t bytes);
+
 /* Print a JSON value and a newline, and let it go.  0, or -1 if it failed. */
 int gvm_json_print(struct json_object *value);
 

@@ -216,12 +216,26 @@ static void draw_detail(struct gvm_canvas *c, unsigned y,
 	}
 }
 
+static void draw_chosen(const struct gvm_top *t, struct gvm_canvas *c,
+			unsigned y, unsigned room, const struct gvm_top_row *r)
+{
+	if (!r->shared)
+		draw_detail(c, y, r, room - DETAIL_ROWS + 1);
+	else if (t->hot)
+		gvm_top_draw_hot(c, y, room, r, t->symbols);
+	else if (r->shared->has_guest)
+		gvm_top_draw_guest(c, y, room, r);
+	else
+		gvm_top_draw_region(c, y, room, r);
+}
+
 static void draw_help(struct gvm_canvas *c, unsigned y)
 {
 	static const char *const lines[] = {
 		"q  Esc        quit",
 		"up down j k   choose a program",
 		"s             sort by faults, remote, resident, pid",
+		"p             pages that move most, of what is shared",
 		"h             this help, on and off",
 		"",
 		"#  resident: on this machine, within the limit",
@@ -252,12 +266,12 @@ void gvm_top_draw(struct gvm_top *t, struct gvm_canvas *c)
 		gvm_canvas_put(c, 3, 2, GVM_STYLE_PLAIN,
 			       "no programs of this user run under giantvm; start one with 'giantvm run'");
 	else if (c->rows > list + 2 + DETAIL_ROWS)
-		draw_detail(c, list + 2, &t->rows[chosen],
-			    c->rows - list - 2 - DETAIL_ROWS);
+		draw_chosen(t, c, list + 2, c->rows - list - 3,
+			    &t->rows[chosen]);
 	if (!c->rows)
 		return;
 	memset(c->text[c->rows - 1], ' ', c->cols);
 	gvm_canvas_put(c, c->rows - 1, 0, GVM_STYLE_TITLE,
-		       "q quit   up/down choose   s sort: %s   h help",
+		       "q quit   up/down choose   s sort: %s   p pages   h help",
 		       gvm_top_sort_names[t->sort]);
 }

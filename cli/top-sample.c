@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Samples of all programs under giantvm, and what changed between two. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "report.h"
+#include "stat-guest.h"
+#include "stat-shared.h"
+#include "symbols.h"
 #include "top.h"
 
 const char *const gvm_top_sort_names[GVM_TOP_SORT_NR] = {
@@ -24,48 +28,149 @@ static uint64_t now_ns(void)
 }
 
 static const struct gvm_top_row *find_row(const struct gvm_top *t,
-					  const struct gvm_stats *s)
+					  const struct gvm_top_row *of)
 {
 	for (int i = 0; i < t->rows_nr; i++) {
 		const struct gvm_stats *old = &t->rows[i].now;
 
 		/* A pid may have been given again; its start was another. */
-		if (old->pid == s->pid && old->start_ns == s->start_ns)
+		if (old->pid == of->now.pid &&
+		    old->start_ns == of->now.start_ns &&
+		    !t->rows[i].shared == !of->shared)
 			return &t->rows[i];
 	}
 	return NULL;
 }
 
+static void free_rows(struct gvm_top_row *rows, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		free(rows[i].shared);
+	free(rows);
+}
+
+/* What a list of programs shows, of a shared region. */
+static void look_alike(struct gvm_stats *s, const struct gvm_shared_stats *r)
+{
+	s->pid = r->pid;
+	s->start_ns = r->start_ns;
+	snprintf(s->name, sizeof(s->name), "%s", r->name);
+	s->local_bytes = r->local_bytes;
+	s->registered_pages = r->bytes >> 12;
+	s->resident_pages = r->resident_pages;
+	s->remote_pages = s->registered_pages > r->resident_pages ?
+			  s->registered_pages - r->resident_pages : 0;
+	s->faults = r->faults;
+	for (int i = 0; i < GVM_STATS_HIST; i++)
+		s->latency_remote.n[i] = r->latency[GVM_MISS_READ].n[i] +
+					 r->latency[GVM_MISS_WRITE].n[i];
+	for (uint32_t i = 0; i < r->links_nr && i < GVM_SHARED_LINKS; i++) {
+		s->server[0].bytes_in += r->link[i].bytes_in;
+		s->server[0].bytes_out += r->link[i].bytes_out;
+	}
+}
+
+static struct gvm_top_shared *new_shared(struct gvm_top_row *r)
+{
+	r->shared = calloc(1, sizeof(*r->shared));
+	return r->shared;
+}
+
+/* Rows of regions, and of guests that have none; they follow the others. */
+static int add_shared(struct gvm_top_row *rows, int nr,
+		      const struct gvm_shared_stats *regions, int regions_nr,
+		      const struct gvm_guest_stats *guests, int guests_nr)
+{
+	const int first = nr;
+
+	for (int i = 0; i < regions_nr && new_shared(&rows[nr]); i++, nr++) {
+		rows[nr].shared->region = regions[i];
+		rows[nr].shared->has_region = true;
+		look_alike(&rows[nr].now, &regions[i]);
+	}
+	for (int i = 0; i < guests_nr; i++) {
+		const struct gvm_guest_stats *g = &guests[i];
+		struct gvm_top_row *r = NULL;
+
+		for (int j = first; j < nr && !r; j++)
+			if (rows[j].now.pid == g->pid)
+				r = &rows[j];
+		if (!r && new_shared(&rows[nr])) {
+			r = &rows[nr++];
+			r->now.pid = g->pid;
+			r->now.start_ns = g->start_ns;
+			snprintf(r->now.name, sizeof(r->now.name), "%s",
+				 g->name);
+		}
+		if (r) {
+			r->shared->guest = *g;
+			r->shared->has_guest = true;
+		}
+	}
+	return nr;
+}
+
+static void compare_rows(const struct gvm_top *t, struct gvm_top_row *rows,
+			 int nr, double seconds)
+{
+	for (int i = 0; i < nr; i++) {
+		struct gvm_top_row *r = &rows[i];
+		const struct gvm_top_row *old = find_row(t, r);
+
+		r->before = old ? old->now : r->now;
+		r->seconds = old ? seconds : 0;
+		if (!r->shared)
+			continue;
+		r->shared->region_before = old ? old->shared->region :
+					   r->shared->region;
+		r->shared->guest_before = old ? old->shared->guest :
+					  r->shared->guest;
+	}
+}
+
+static int add_programs(struct gvm_top_row *rows, const pid_t *pids, int n)
+{
+	int nr = 0;
+
+	/* One may have ended since it was listed. */
+	for (int i = 0; i < n; i++)
+		if (!gvm_report_read(pids[i], &rows[nr].now))
+			nr++;
+	return nr;
+}
+
 int gvm_top_sample(struct gvm_top *t)
 {
+	struct gvm_shared_stats *regions = calloc(GVM_REGIONS_MAX,
+						  sizeof(*regions));
+	struct gvm_guest_stats *guests = calloc(GVM_GUESTS_MAX,
+						sizeof(*guests));
 	static pid_t pids[GVM_PIDS_MAX];
 	int n = gvm_report_pids(pids);
 	uint64_t at = now_ns();
 	double seconds = t->sampled_ns ? (double)(at - t->sampled_ns) / 1e9 : 0;
-	struct gvm_top_row *rows;
-	int nr = 0;
+	struct gvm_top_row *rows = NULL;
+	int regions_nr, guests_nr, nr;
 
-	if (n < 0)
-		return n;
-	rows = calloc((size_t)n + 1, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	for (int i = 0; i < n; i++) {
-		struct gvm_top_row *r = &rows[nr];
-		const struct gvm_top_row *old;
-
-		if (gvm_report_read(pids[i], &r->now))
-			continue;	/* it ended since it was listed */
-		old = find_row(t, &r->now);
-		r->before = old ? old->now : r->now;
-		r->seconds = old ? seconds : 0;
-		nr++;
+	if (n >= 0 && regions && guests) {
+		regions_nr = gvm_regions_read(regions);
+		guests_nr = gvm_guests_read(guests);
+		rows = calloc((size_t)(n + regions_nr + guests_nr) + 1,
+			      sizeof(*rows));
 	}
-	free(t->rows);
-	t->rows = rows;
-	t->rows_nr = nr;
-	t->sampled_ns = at;
-	return 0;
+	if (rows) {
+		nr = add_programs(rows, pids, n);
+		nr = add_shared(rows, nr, regions, regions_nr, guests,
+				guests_nr);
+		compare_rows(t, rows, nr, seconds);
+		free_rows(t->rows, t->rows_nr);
+		t->rows = rows;
+		t->rows_nr = nr;
+		t->sampled_ns = at;
+	}
+	free(regions);
+	free(guests);
+	return rows ? 0 : n < 0 ? n : -ENOMEM;
 }
 
 double gvm_top_rate(const struct gvm_top_row *r, uint64_t now, uint64_t before)
@@ -113,7 +218,8 @@ void gvm_top_sort(struct gvm_top *t)
 int gvm_top_chosen(const struct gvm_top *t)
 {
 	for (int i = 0; i < t->rows_nr; i++) {
-		if ((pid_t)t->rows[i].now.pid == t->chosen)
+		if (t->rows[i].now.pid == t->chosen &&
+		    t->rows[i].now.start_ns == t->chosen_ns)
 			return i;
 	}
 	return t->rows_nr ? 0 : -1;
@@ -135,6 +241,7 @@ void gvm_top_latency(const struct gvm_stats_hist *now,
 
 void gvm_top_fini(struct gvm_top *t)
 {
-	free(t->rows);
+	free_rows(t->rows, t->rows_nr);
+	gvm_symbols_free(t->symbols);
 	memset(t, 0, sizeof(*t));
 }

@@ -5,14 +5,16 @@
  *
  * FAKE_PIDS says how many there are (default 3); pid 1000 + i.  Every look at
  * one is a second of work later: the i-th takes (i + 1) * 1000 remote faults.
+ * FAKE_SHARED adds a shared region and a guest; every look is a second later.
  * Pid 1 belongs to somebody else, pid 2 has control characters in its name.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <giantvm/giantvm.h>
+#include <giantvm/guest.h>
 
 #include "pager/watch.h"
 
@@ -163,9 +165,92 @@ bool gvm_shared_lease_over(pid_t pid, struct gvm_shared_stats *ret)
 	return false;
 }
 
+static bool shared(void)
+{
+	return getenv("FAKE_SHARED") != NULL;
+}
+
+static void fill_region(struct gvm_shared_stats *s, bool guest, uint64_t looks)
+{
+	memset(s, 0, sizeof(*s));
+	s->version = GVM_SHARED_STATS_VERSION;
+	s->pid = guest ? 3000 : 2000;
+	s->start_ns = 1;
+	snprintf(s->name, sizeof(s->name), "%s", guest ? "guest" : "board");
+	s->node = 7;
+	s->bytes = 1ull << 30;
+	s->local_bytes = 1ull << 29;
+	s->resident_pages = 1 << 16;
+	s->faults = 6000 * looks;
+	for (int i = 0; i < GVM_MISS_NR; i++) {
+		s->misses[i] = (uint64_t)(i + 1) * 1000 * looks;
+		s->latency[i].n[20 * (i + 1)] = s->misses[i];
+	}
+	s->installed = 3000 * looks;
+	s->given = 400 * looks;
+	s->links_nr = 3;
+	snprintf(s->link[0].address, sizeof(s->link[0].address), "10.0.0.1:9");
+	s->link[0].bytes_in = looks << 20;
+	s->link[1].node = 3;
+	s->link[1].connected = 1;
+	s->link[1].bytes_out = looks << 21;
+	s->link[2].node = GVM_SHARED_OTHERS;
+	s->hot_nr = 2;
+	s->hot[0] = (struct gvm_shared_hot){ 5, (uint32_t)(50 * looks), 2 };
+	s->hot[1] = (struct gvm_shared_hot){ 6, 1, 1 };
+}
+
 int gvm_shared_list(struct gvm_shared_stats *ret_stats, int max)
 {
-	(void)ret_stats;
-	(void)max;
-	return 0;
+	static uint64_t looks;
+
+	if (!shared())
+		return 0;
+	looks += max != 0;
+	for (int i = 0; i < 2 && i < max; i++)
+		fill_region(&ret_stats[i], i == 1, looks);
+	return 2;
+}
+
+/*
+ * A guest of 3 nodes, 5 GiB: on page 0x2a07 of its RAM is a kernel's jiffies,
+ * at 1 MiB vCPU 1's own data, and the first page above 4 GiB moves, too.
+ */
+int gvm_guest_list(struct gvm_guest_stats *ret_stats, int max)
+{
+	static uint64_t looks;
+	struct gvm_guest_stats *g = ret_stats;
+
+	if (!shared() || !max)
+		return shared();
+	looks++;
+	memset(g, 0, sizeof(*g));
+	g->version = GVM_GUEST_STATS_VERSION;
+	g->pid = 3000;
+	snprintf(g->name, sizeof(g->name), "guest");
+	g->me = 1;
+	g->nodes_nr = 3;
+	g->vcpus_nr = 4;
+	g->ram_bytes = 5ull << 30;
+	g->below_4g_bytes = 2ull << 30;
+	g->area[1] = 0xffff888000100000;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct gvm_guest_node *n = &g->node[i];
+
+		snprintf(n->address, sizeof(n->address), "10.0.0.%u:9", i);
+		n->vcpus = 1 + (i == 0);
+		n->left = i == 2;
+		for (int c = 0; c < GVM_GUEST_COUNTER_NR; c++)
+			n->counter[c] = (uint64_t)(c + 1) * 100 * (i + 1) *
+					looks;
+		n->counter[GVM_GUEST_READ_P50_NS] = 20000;
+		n->counter[GVM_GUEST_RESIDENT_PAGES] = 1 << 16;
+		n->counter[GVM_GUEST_TIME_NS] = looks * 1000000000u;
+		n->hot[0] = (struct gvm_shared_hot){ 0x2a07,
+			(uint32_t)(10 * looks), (uint32_t)(20 * looks) };
+		n->hot[1] = (struct gvm_shared_hot){ 0x101,
+			(uint32_t)looks, 0 };
+		n->hot[2] = (struct gvm_shared_hot){ 2u << 18, 0, 1 };
+	}
+	return 1;
 }

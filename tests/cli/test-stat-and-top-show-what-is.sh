@@ -57,4 +57,47 @@ FAKE_PIDS=0 "$fake" top --batch 1 | grep -q 'giantvm run' || fail "empty top"
 FAKE_PIDS=300 "$fake" top --batch 1 > "$dir/many" || fail "300 programs"
 [ "$(wc -l < "$dir/many")" = 24 ] || fail "300 programs do not fit"
 grep -q '^engine' "$dir/many" || fail "no room for the details"
+
+# Shared regions and guests: the same, and pages with the kernel's names.
+export FAKE_SHARED=1
+symbols=$(dirname "$0")/kallsyms
+"$fake" stat --guest > "$dir/guest" || fail "stat --guest"
+grep -q '^ *1  10.0.0.1:9 * 1  256.0 MiB * 200 * 1.0k * 1.2k * 7.8k' "$dir/guest" ||
+	fail "node: $(cat "$dir/guest")"
+"$fake" stat --hot 3000 --symbols "$symbols" > "$dir/hot" || fail "stat --hot"
+for text in '0x2a07000 30 60 jiffies, jiffies_lock$' \
+	'0x101000 3 0 CPU 1: early, runqueues, rcu_data$' '0x100000000 0 3'; do
+	tr -s ' ' < "$dir/hot" | grep -q "^ *$text" || fail "hot lacks $text: $(cat "$dir/hot")"
+done
+"$fake" stat --hot | grep -q '^ *0x5000 *50 *2$' || fail "pages of a region"
+"$fake" stat --guest --json > "$dir/guest.json"
+"$fake" stat --shared --json > "$dir/shared.json"
+"$fake" stat --hot --json --symbols "$symbols" > "$dir/hot.json"
+python3 - "$dir" <<- 'END' || fail "json of what is shared"
+	import json, sys
+	guest, = json.load(open(sys.argv[1] + "/guest.json"))
+	assert guest["node"] == 1 and guest["vcpus"] == 4
+	assert [n["left"] for n in guest["nodes"]] == [False, False, True]
+	assert guest["nodes"][2]["misses_write"] == 900
+	assert guest["nodes"][0]["read_p50_ns"] == 20000
+	board = json.load(open(sys.argv[1] + "/shared.json"))[0]
+	assert board["links"][0]["server"] == "10.0.0.1:9"
+	assert board["links"][1]["bytes_out"] == 1 << 21
+	hot = json.load(open(sys.argv[1] + "/hot.json"))
+	assert hot[0]["guest"] and hot[0]["pages"][0]["symbols"].startswith("jif")
+	assert "symbols" not in hot[1]["pages"][0]
+END
+refused 1 "no shared region" "$fake" stat --hot 1000
+refused 2 "is for --hot" "$fake" stat --symbols "$symbols"
+sed 's/ffffffff81/ffffffffa1/' "$symbols" > "$dir/random"
+refused 1 "nokaslr" "$fake" stat --hot --symbols "$dir/random"
+sed 's/^[0-9a-f]*/0000000000000000/' "$symbols" > "$dir/hidden"
+refused 1 "as its root" "$fake" stat --hot --symbols "$dir/hidden"
+refused 1 "is not like" "$fake" stat --hot --symbols "$0"
+FAKE_PIDS=1 "$fake" top --batch 2 --delay 0.1 > "$dir/top" || fail "top"
+awk 'length > 80 {exit 1}' "$dir/top" || fail "regions are wider than 80"
+for text in '3 programs' '2000 node 7 of region board' 'NOT CONNECTED' \
+	'p50 20.0 us, p99 20.0 us' '^node *3 ' '^others'; do
+	tail -24 "$dir/top" | grep -q "$text" || fail "top lacks '$text' of a region"
+done
 finish

@@ -53,5 +53,19 @@ expect '^engine' "back at 80x24"
 t send-keys q
 expect '^status 0' "q"
 t send-keys Enter
+t kill-server
+t -f /dev/null new-session -d -x 80 -y 24 -e FAKE_SHARED=1 -e FAKE_PIDS=0 \
+	"'$fake' top --delay 1 --symbols '$(dirname "$0")/kallsyms'; read x"
+expect '^0x5000' "pages of the region that is chosen"
+t send-keys Down
+expect '^0x2a07000 .* jiffies, jiffies_lock' "pages of the guest, with names"
+t send-keys p
+expect '^3000 guest of 3 nodes and 4 vCPUs, seen from node 1' "p"
+expect '^ *0 10.0.0.0:9 +[0-9.k]+ ' "no node of the guest"
+expect '^ *2 HAS ENDED' "a node that has left"
+expect 'RESIDENT .*LIMIT' "no second lines of the nodes"
+expect '^ *0 10.0.0.0:9 +100 +500 +600 +3.9k +2.2k +2.3k' "rates by a node's own clock"
+t send-keys Up
+expect '^2000 node 7 of region board' "up to the region"
 TERM=nosuch refused 2 "not a terminal" "$fake" top
 finish

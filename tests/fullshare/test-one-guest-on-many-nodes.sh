@@ -14,12 +14,28 @@ nodes=$#
 cpus=$(echo "$*" | tr ',' ' ' | awk '{ n = 0; for (i = 1; i <= NF; i++) {
 	m = split($i, a, "-"); n += m == 2 ? a[2] - a[1] + 1 : 1 } print n }')
 
+# Each node's QEMU tells of all nodes, and what they count fits together.
+everybody_is_seen()
+{
+	local end=$((SECONDS + 60))
+
+	until "$giantvm" stat --guest --json > "$dir/seen" &&
+		python3 "$here/seen.py" "$nodes" < "$dir/seen" 2> "$dir/errors-seen"; do
+		[ $SECONDS -lt $end ] || { fail "not all nodes are seen"; return; }
+		sleep 0.5
+	done
+	rm "$dir/errors-seen"
+}
+
+export GIANTVM_RUNTIME=$dir/run
 hosts "$nodes"
 cluster "$@"
 words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500 gvm_split=300"
 for ((i = nodes - 1; i >= 0; i--)); do
 	start $i "$words"
 done
+console "guest: up" 400
+everybody_is_seen
 console "guest: end" 400
 grep -aq "guest: end 0" "$dir/console" || fail "something was wrong in the guest"
 for ((i = 0; i < nodes; i++)); do
