@@ -86,8 +86,7 @@ static const struct story_line the_owner_dies_its_shared_grant_comes_too_late[] 
 	{ "die 1", "" },
 	{ "tick H", "CN2:H>2" },
 	{ "> CN H>2", "DC2:2>H" },
-	{ "> GR 1>2", "GS:2>H" },
-	{ "x GS 2>H", "" },
+	{ "> GR 1>2", "" },
 	{ "> DC 2>H", "LO2:H>2" },
 	{ "> LO H>2", "LOST" },
 };

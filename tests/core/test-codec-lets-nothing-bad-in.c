@@ -85,6 +85,7 @@ static u32 flags_of(u16 type)
 	case GVM_CO_RECALL:
 		return GVM_CO_EXCLUSIVE | GVM_CO_GAVE;
 	case GVM_CO_GRANT:
+		return GVM_CO_EXCLUSIVE | GVM_CO_SERVE;
 	case GVM_CO_DECLINE:
 	case GVM_CO_CANCEL:
 		return GVM_CO_EXCLUSIVE;
