@@ -47,6 +47,7 @@ static const char usage[] =
 "  --node N           number of this node, another one on each\n"
 "  --shared-local SIZE  memory to keep here of each region (default: all)\n"
 "  --listen HOST:PORT where other nodes reach this one\n"
+"  --record FILE      append what it asked for, for giantvm sim --trace FILE\n"
 "  --cluster FILE     take servers, sizes and addresses from a cluster.conf\n"
 "  --heap ALLOCATOR   auto, jemalloc or libc (default auto)\n"
 "  --quiet            print nothing but errors\n"
@@ -78,6 +79,7 @@ static const struct option options[] = {
 	{ "shared-local", required_argument, NULL, 'L' },
 	{ "node", required_argument, NULL, 'N' },
 	{ "listen", required_argument, NULL, 'A' },
+	{ "record", required_argument, NULL, 'R' },
 	{ "cluster", required_argument, NULL, 'C' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -144,6 +146,9 @@ static bool parse_shared(int c, struct gvm_run *run)
 	case 'A':
 		run->listen = optarg;
 		return true;
+	case 'R':
+		run->record = optarg;
+		return true;
 	default:
 		return gvm_run_cluster(run, optarg);
 	}
@@ -179,6 +184,7 @@ static bool parse_option(int c, struct gvm_run *run)
 	case 'L':
 	case 'N':
 	case 'A':
+	case 'R':
 	case 'C':
 		return parse_shared(c, run);
 	case 'q':

@@ -165,6 +165,7 @@ static void set_shared(const struct gvm_run *run)
 	set_number("GIANTVM_SHARED_LOCAL", run->shared_local ?
 		   (int64_t)run->shared_local : -1);
 	set_text("GIANTVM_LISTEN", run->listen);
+	set_text("GIANTVM_RECORD", run->record);
 	if (!run->cluster)
 		return;
 	gvm_conf_fingerprint_print(run->cluster, text);

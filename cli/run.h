@@ -33,6 +33,7 @@ struct gvm_run {
 	bool		quiet;
 	char		*shared;	/* GIANTVM_SHARED, see shared.c */
 	uint64_t	shared_local;	/* 0: all of a region */
+	const char	*record;	/* a file for its misses; NULL: none */
 	int64_t		node;
 	const char	*listen;
 	struct gvm_conf	*cluster;

@@ -202,6 +202,10 @@ static bool find_node(struct gvm_run *run)
 
 bool gvm_run_shared(struct gvm_run *run, char *const *words, int nr)
 {
+	if (run->record && nr != 1) {
+		gvm_complain("run: --record is for one --shared region");
+		return false;
+	}
 	if (!nr)
 		return true;
 	if (!find_node(run))

@@ -156,6 +156,7 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 		kind = GVM_MISS_UPGRADE;
 	}
 	r->stats->misses[kind]++;
+	gvm_record_fault(r, page, want == GVM_WANT_EXCLUSIVE);
 	stamp_begin(r, page, kind);
 	if (!serve(r, page, want))
 		park(r, page, want);

@@ -167,6 +167,8 @@ static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
 	err = gvm_shared_monitor_open(r);
 	if (!err)
 		gvm_lease_timer_init(r);
+	if (!err)
+		err = gvm_record_init(r);
 	return err ? err : gvm_test_net_init(r);
 }
 
@@ -245,6 +247,7 @@ static void close_all(struct gvm_shared *r)
 
 	stop_thread(r);
 	gvm_lease_timer_fini(r);
+	gvm_record_fini(r);
 	/* Before the userfaultfd: missing pages would be zeros without it. */
 	gvm_shared_memory_fini(r);
 	gvm_peers_fini(r);
@@ -339,6 +342,7 @@ int gvm_leave_shared(struct gvm_shared *r)
 
 	join_thread(r);
 	gvm_lease_timer_fini(r);
+	gvm_record_fini(r);
 	gvm_shared_monitor_close(r);
 	return err;
 }

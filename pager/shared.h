@@ -107,6 +107,7 @@ struct gvm_parked {
 
 struct gvm_shared_command;
 struct gvm_test_net;
+struct gvm_record;
 
 struct gvm_shared {
 	char	name[GVM_SHARED_NAME_MAX];
@@ -174,6 +175,7 @@ struct gvm_shared {
 	void	(*flush_code)(void *addr, u64 bytes, void *arg);
 	void	*arg;
 	struct gvm_test_net *test_net;
+	struct gvm_record *record;	/* NULL: nobody wants one */
 	struct gvm_shared_stats *stats;		/* others read it */
 	struct gvm_link_seen *links_seen;	/* shared-links.c */
 	u64	stats_bytes;
@@ -287,6 +289,12 @@ void gvm_test_net_fini(struct gvm_shared *r);
 bool gvm_test_net_takes(struct gvm_shared *r, u16 node, u32 home,
 			const struct iovec *iov, int nr);
 u64 gvm_test_net_tick(struct gvm_shared *r);
+
+/* shared-record.c: $GIANTVM_RECORD; without it these do nothing */
+int gvm_record_init(struct gvm_shared *r);
+void gvm_record_fini(struct gvm_shared *r);
+void gvm_record_fault(struct gvm_shared *r, u64 page, bool write);
+void gvm_record_flush(struct gvm_shared *r);
 
 /* shared-command.c: what other threads ask for */
 enum gvm_shared_op {

@@ -73,6 +73,7 @@ done <<END
 2|no such host|--shared b:1M@/x --node 0 --servers nowhere.invalid:1
 2|twice|--shared b:1M@/x --node 0 --servers $at,$at
 2|too small|--shared b:1M@/x --shared-local 100 $here
+2|one --shared region|--shared b:1M@/x --shared c:1M@/y --record /x $here
 2|cannot be read|--shared b:1M@/x --cluster /nowhere --node 0
 END
 expect 2 'letters, digits' --shared 'b c:1M@/x' $here -- true
@@ -87,7 +88,7 @@ for side in ping pong; do
 	node=0
 	[ $side = ping ] || node=1
 	timeout -s KILL 60 "$giantvm" run --servers "$at" --node $node \
-		--shared "board:1M@$tmp/board" -- \
+		--shared "board:1M@$tmp/board" --record "$tmp/trace" -- \
 		"$python" "$board" "$tmp/board" $side \
 		>"$tmp/out-$side" 2>"$tmp/err-$side" &
 	eval "$side=\$!"
@@ -99,6 +100,13 @@ wait "$pong" || fail "pong ends with $?"
 grep -q 'ping heard: we counted to 2000' "$tmp/out-ping" || fail "no count"
 grep -q 'pong heard: the ball is yours' "$tmp/out-pong" || fail "no greeting"
 [ -s "$tmp/err-ping" ] && fail "ping says something"
+
+# What they asked for feeds the simulator: 2,000 hand-overs of the page of turns.
+[ "$(grep -c '^[01] 1 w$' "$tmp/trace")" -ge 1000 ] ||
+	fail "the record lacks the turns"
+"$giantvm" sim --load trace --trace "$tmp/trace" --nodes 2 --pages 256 \
+	>"$tmp/out" 2>"$tmp/err" || fail "the record cannot be replayed"
+grep -q 'hops' "$tmp/out" || fail "the replay shows nothing"
 expect 125 'say the same size' --shared "board:2M@/x" $here -- \
 	"$python" -c 'open("/x", "r+b")'
 
