@@ -115,6 +115,7 @@ static void say_join(struct gvm_shared *r, struct gvm_home_link *h)
 	struct gvm_join join = {
 		.bytes = r->bytes,
 		.slice_bytes = r->slice_bytes,
+		.lease_ms = r->lease_ms,
 		.server = (u16)index_of(r, h),
 		.servers = (u16)r->homes_nr,
 		.node = r->id,

@@ -123,6 +123,7 @@ static void take_config(struct gvm_shared *r, u64 bytes,
 	r->id = (u16)c->node;
 	r->bytes = bytes;
 	r->slice_bytes = c->slice_bytes;
+	r->lease_ms = c->lease_ms;
 	r->frames = c->local_bytes >> GVM_PAGE_SHIFT;
 	r->wait_ms = c->wait_ms ? c->wait_ms : WAIT_DEFAULT_MS;
 	r->flags = c->flags;

@@ -118,6 +118,7 @@ struct gvm_shared {
 	struct gvm_slices slices;
 	u64	bytes;
 	u64	slice_bytes;
+	u32	lease_ms;	/* of a region that we make; 0: the server's */
 	u64	frames;		/* limit, pages */
 	u32	wait_ms;
 	u64	hold_ns;

@@ -162,6 +162,7 @@ static int join(const char **ret_why)
 	config->start = start;
 	config->flush_code = flush_code;
 	config->fatal = memory_is_lost;
+	config->lease_ms = gvm_bus.lost_ms;
 	if (!config->local_bytes)
 		config->local_bytes = ram.bytes;
 	return gvm_map_shared(ram.name, ram.bytes, config, &ram.region, NULL,

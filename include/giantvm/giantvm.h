@@ -316,6 +316,11 @@ struct gvm_shared_config {
 	 * GVM_SHARED_MEMFD.  gvm_unmap_shared() unmaps it.
 	 */
 	void		*memory;
+	/*
+	 * Who makes the region says how long a node may be silent before it is
+	 * out.  0: the server's.
+	 */
+	uint32_t	lease_ms;
 };
 
 /*
