@@ -29,7 +29,9 @@ struct line {
 /* What a node without devices needs to know; each has one argument. */
 static const char *const machine_options[] = {
 	"-machine", "-M", "-cpu", "-smp", "-m", "-accel", "-numa", "-name",
-	"-rtc", "-uuid", "-L", "-d", "-D", "-trace", "-overcommit", NULL
+	"-rtc", "-uuid", "-L", "-d", "-D", "-trace", "-overcommit",
+	/* An operator may pause, reset or end the guest from any node. */
+	"-monitor", "-qmp", "-qmp-pretty", NULL
 };
 
 static bool is_one_of(const char *word, const char *const *list)
@@ -118,8 +120,7 @@ static void add_machine_only(struct line *line, char **argv)
 {
 	static const char *const none[] = {
 		"-nodefaults", "-no-user-config", "-display", "none",
-		"-serial", "none", "-parallel", "none", "-monitor", "none",
-		NULL
+		"-serial", "none", "-parallel", "none", NULL
 	};
 
 	for (; argv[0] && argv[1]; argv++) {
@@ -195,6 +196,25 @@ static void add_machine(struct line *line, const struct gvm_guest_run *run,
 	add_plugin(line, run, path);
 }
 
+/* Only where nobody describes another machine than the one that we know. */
+static void add_numa(struct line *line, const struct gvm_guest_run *run)
+{
+	const char *machine = value_of(run->argv, "-machine", "-M");
+	const char *smp = value_of(run->argv, "-smp", "-smp");
+	int srat, slit;
+
+	if ((machine && (strncmp(machine, "q35", 3) != 0 ||
+			 strstr(machine, "max-ram-below-4g"))) ||
+	    (smp && smp[strspn(smp, "0123456789")]) ||
+	    value_of(run->argv, "-numa", "-acpitable") ||
+	    !gvm_guest_numa(run, &srat, &slit))
+		return;
+	add(line, "-acpitable");
+	add_made(line, "sig=SRAT,rev=3,data=/proc/self/fd/%d", srat);
+	add(line, "-acpitable");
+	add_made(line, "sig=SLIT,rev=1,data=/proc/self/fd/%d", slit);
+}
+
 static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
 {
 	const char *program = strrchr(run->argv[0], '/');
@@ -252,6 +272,7 @@ char **gvm_guest_line(const struct gvm_guest_run *run)
 	else
 		add_machine_only(&line, run->argv + 1);
 	add_machine(&line, run, bytes);
+	add_numa(&line, run);
 	if (!line.failed)
 		return line.words;
 	gvm_complain("run: the command line is too long");

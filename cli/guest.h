@@ -46,6 +46,13 @@ int gvm_guest_ram_execute(const struct gvm_guest_run *run, char **line);
  */
 char **gvm_guest_line(const struct gvm_guest_run *run);
 
+/*
+ * Tables that tell the guest where its memory lies, as files for QEMU's -acpitable
+ * data=; false: it need not, or cannot, know.
+ */
+bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat,
+		    int *ret_slit);
+
 /* What must be the same on all nodes, as one line.  To be freed. */
 char *gvm_guest_command(const struct gvm_guest_run *run);
 
