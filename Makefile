@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test litmus model explore demo demo-shared demo-fullshare bench test-kvm install clean help
+.PHONY: all check test test-fullshare litmus model explore demo demo-shared demo-fullshare bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo-fullshare  one Linux guest on the processors of two hosts'
 	@echo 'make test       install what is missing, build four ways, run all tests'
 	@echo 'make check      the quick tests of ./$(BUILD), for every day'
+	@echo 'make test-fullshare  guests on several nodes, at length (an hour or two; as root)'
 	@echo 'make litmus     shared regions on real processes, at length (hours; as root)'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
 	@echo 'make explore    its C code through every interleaving of small worlds (half an hour)'
@@ -33,6 +34,11 @@ check: all
 test:
 	@tools/setup test
 	@tools/run-tests
+
+# At the end 50 boots in a row.
+test-fullshare: all
+	@meson test -C $(BUILD) --no-rebuild --suite fullshare --print-errorlogs
+	@tests/fullshare/soak $(BUILD) 50
 
 litmus: all
 	@tests/litmus/run-long $(BUILD)

@@ -9,9 +9,10 @@
 #	start ID WORDS [ARG...]	start QEMU of a node; WORDS are for guest/init
 #	console PATTERN SECONDS	wait for such a line of the guest
 #	ended ID SECONDS	wait for that QEMU; its status is $status
+#	monitor ID COMMAND	let that QEMU carry it out, and print its answer
 #
 # and ends with `finish`.  Everything is killed at the end, whatever happens.
-build=$1
+build=$(readlink -f "$1")
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 top=$here/../..
 giantvm=$build/cli/giantvm
@@ -20,12 +21,19 @@ limit=${GIANTVM_FULLSHARE_LIMIT:-600}
 dir=$(mktemp -d)
 spaces=()
 pids=()
+helpers=()	# other programs that a test has started
 failed=0
-lease_ms=20000	# a machine full of other tests stalls for seconds
+lease_ms=${GIANTVM_FULLSHARE_LEASE_MS:-20000}	# a machine full of other tests stalls for seconds
 mem=256
+modules=	# of the guest's kernel, and programs, that a test needs besides
+programs=()
 ram=${GIANTVM_FULLSHARE_RAM:-guest}	# or file
-server=
+servers=0	# the hosts that have one
+slice=		# MiB of the RAM for each in turn; nothing: all for one
+local=		# MiB that a node may keep; nothing: all
+ports=()
 trap clean_up EXIT
+trap 'fail "told to end"; finish' TERM INT
 
 clean_up()
 {
@@ -35,7 +43,9 @@ clean_up()
 		# timeout(1) has made a group of itself and all below it.
 		[ -z "$pid" ] || kill -KILL -- "-$pid" 2> /dev/null
 	done
-	[ -z "$server" ] || kill "$server" 2> /dev/null
+	for pid in "${helpers[@]}"; do
+		kill "$pid" 2> /dev/null
+	done
 	wait 2> /dev/null
 	for space in "${spaces[@]}"; do
 		ip netns delete "$space" 2> /dev/null
@@ -78,20 +88,26 @@ image()
 	local kernel
 
 	kernel=$("$top/guest/kernel" stable) || skip "no kernel for the guest"
-	"$top/guest/mkimage" "$kernel" "$dir/image" "$here/init" "" \
-		"$build/tests/fullshare/smp" "$build/tests/fullshare/split" || exit 1
+	"$top/guest/mkimage" "$kernel" "$dir/image" "$here/init" "$modules" \
+		"$build/tests/fullshare/smp" "$build/tests/fullshare/split" \
+		"$here"/jobs* "${programs[@]}" || exit 1
 }
 
-# A memory server on host 0: $port.
+# A memory server on each of these hosts: ${ports[host]}.
 serve()
 {
-	mkfifo "$dir/ready"
-	# shellcheck disable=SC2086
-	${under[0]} "$giantvm" serve --listen "${address[0]}:0" --insecure --memory 4G \
-		--ready-fd 3 3> "$dir/ready" > "$dir/errors-server" 2>&1 &
-	server=$!
-	read -r port < "$dir/ready"
-	port=${port##*:}
+	local host port
+
+	for host in "$@"; do
+		mkfifo "$dir/ready-$host"
+		# shellcheck disable=SC2086
+		${under[host]} "$giantvm" serve --listen "${address[host]}:0" --insecure \
+			--memory 4G --ready-fd 3 3> "$dir/ready-$host" \
+			> "$dir/errors-server$host" 2>&1 &
+		helpers+=($!)
+		read -r port < "$dir/ready-$host"
+		ports[host]=${port##*:}
+	done
 }
 
 free_port()
@@ -135,22 +151,26 @@ hosts()
 
 cluster()
 {
-	local i=0 vcpus port=9999
+	local i=0 vcpus host
 
-	[ "$ram" = file ] || serve
+	# shellcheck disable=SC2086
+	[ "$ram" = file ] || serve $servers
 	{
 		echo "[cluster]"
 		echo "name = test-$$"
 		echo "lease_ms = $lease_ms"
-		echo "[server A]"
-		echo "address = ${address[0]}:$port"
+		for host in $servers; do
+			echo "[server S$host]"
+			echo "address = ${address[host]}:${ports[host]:-9999}"
+		done
 		echo "[region guest]"
 		echo "size = ${mem}M"
-		echo "servers = A"
+		[ -z "$slice" ] || echo "slice = ${slice}M"
 		for vcpus in "$@"; do
 			echo "[node $i]"
 			echo "address = ${address[i]}:$(free_port)"
 			echo "vcpus = $vcpus"
+			[ -z "$local" ] || echo "local = ${local}M"
 			i=$((i + 1))
 		done
 	} > "$dir/cluster.conf"
@@ -163,15 +183,42 @@ start()
 
 	shift 2
 	[ "$id" != 0 ] || : > "$dir/console"
+	mkdir -p "$dir/$id"
+	# Each node in a folder of its own, where its monitor is.
 	# shellcheck disable=SC2086
-	timeout -s KILL "$limit" ${under[id]} "$giantvm" run \
+	(cd "$dir/$id" && exec timeout -s KILL "$limit" ${under[id]} "$giantvm" run \
 		--cluster "$dir/cluster.conf" --id "$id" --ram "$ram" --wait 60 --stats -- \
 		"$qemu" -m "$mem" -nodefaults -no-user-config -display none \
 		-serial stdio -kernel "$dir/image/vmlinuz" \
 		-initrd "$dir/image/initramfs" \
 		-append "console=ttyS0 panic=-1 nokaslr no_timer_check quiet $words" \
-		"$@" < /dev/null >> "$dir/console" 2> "$dir/errors-$id" &
+		-monitor unix:monitor,server=on,wait=off \
+		"$@" < /dev/null >> "$dir/console" 2> "$dir/errors-$id") &
 	pids[id]=$!
+}
+
+# monitor ID COMMAND: QEMU's answer, when it has carried the command out.
+monitor()
+{
+	perl - "$dir/$1/monitor" "$2" <<'END'
+use IO::Socket::UNIX;
+my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "no monitor: $!\n";
+my ($text, $more) = ('', '');
+alarm 120;
+sub prompt {
+	$text = '';
+	while ($text !~ /\(qemu\) $/) {
+		last unless sysread $s, $more, 4096;
+		$text .= $more;
+	}
+}
+prompt();
+syswrite $s, "$ARGV[1]\n";
+prompt();
+$text =~ s/^[^\n]*\n//;		# what was typed
+$text =~ s/\(qemu\) $//;
+print $text;
+END
 }
 
 # Poll, because other programs write what we wait for.
@@ -208,6 +255,40 @@ ended()
 	wait "${pids[$1]}"
 	status=$?
 	pids[$1]=
+}
+
+# How many vCPUs these words of a cluster file are together.
+cpus_of()
+{
+	echo "$*" | tr ', ' '\n\n' |
+		awk -F- '{ n += NF == 2 ? $2 - $1 + 1 : 1 } END { print n }'
+}
+
+# Where all threads of all nodes are, for who looks into a hang.
+backtraces()
+{
+	local id
+
+	command -v gdb > /dev/null || return 0
+	for id in "${!pids[@]}"; do
+		[ -n "${pids[id]}" ] || continue
+		echo "--- threads of node $id"
+		timeout -s KILL 60 gdb -p "$(pid_of "$id")" -batch \
+			-ex "thread apply all bt 20" 2> /dev/null
+	done
+}
+
+# End all nodes at once.
+give_up()
+{
+	local id
+
+	for id in "${!pids[@]}"; do
+		[ -n "${pids[id]}" ] || continue
+		kill -KILL -- "-${pids[id]}" 2> /dev/null
+		wait "${pids[id]}" 2> /dev/null
+		pids[id]=
+	done
 }
 
 # QEMU itself: behind timeout, and in a namespace.

@@ -7,8 +7,17 @@
  *			exact
  *	smp clocks N	hand the time from CPU to CPU, N rounds: it must not go
  *			back by more than a round trip of a busy network
+ *	smp code N	one CPU writes a function, the next one runs it, N rounds
+ *			for each pair of neighbours
+ *	smp filter N	the kernel compiles a packet filter on one CPU, and the
+ *			next one's packets go through it, N rounds
+ *	smp litmus N	tests/litmus, with a CPU for each thread, N rounds
+ *	smp storm N	each CPU starts N programs, one after the other
  *	smp spin	keep all CPUs busy, for ever
- *	smp crash CPU	reset the machine from that CPU, by its processor alone
+ *	smp crash CPU	reset the machine from that CPU: by its chipset
+ *	smp true	nothing, well: what a storm starts
+ *
+ * "CPU k" and "CPU k + 1" are of different nodes where the test wants that.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -17,47 +26,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CPUS_MAX	254
-#define BACK_MAX_NS	1000000
+#include "smp.h"
 
-static long rounds;
-static long cpus;
-static long locked, guarded;
-static int lock;
-static int turn;
-static long long handed_ns, worst_ns;
+long smp_cpus;
 
-static void pin(long cpu)
+void smp_pin(long cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
+	CPU_SET((size_t)(cpu % smp_cpus), &set);
 	if (sched_setaffinity(0, sizeof(set), &set)) {
 		perror("smp: pin");
 		exit(1);
 	}
 }
 
-static void *count(void *arg)
-{
-	pin((long)arg);
-	for (long i = 0; i < rounds; i++) {
-		__atomic_fetch_add(&locked, 1, __ATOMIC_SEQ_CST);
-		if (i % 16)
-			continue;
-		while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-			sched_yield();
-		guarded++;
-		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-static long long now_ns(void)
+long long smp_now_ns(void)
 {
 	struct timespec t;
 
@@ -65,71 +54,91 @@ static long long now_ns(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static void *hand(void *arg)
+void *smp_pages(long nr, int protection)
 {
-	long me = (long)arg;
+	void *at = mmap(NULL, (size_t)nr * SMP_PAGE, protection,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	pin(me);
-	for (long i = 0; i < rounds; i++) {
-		long long t;
-
-		while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) % cpus != me)
-			sched_yield();
-		t = now_ns();
-		if (t - handed_ns < worst_ns)
-			worst_ns = t - handed_ns;
-		handed_ns = t;
-		__atomic_fetch_add(&turn, 1, __ATOMIC_RELEASE);
+	if (at == MAP_FAILED) {
+		perror("smp: mmap");
+		exit(1);
 	}
-	return NULL;
+	return at;
 }
 
-static void *spin(void *arg)
+void smp_run(void *(*what)(void *), long nr)
 {
-	pin((long)arg);
-	for (;;)
-		__atomic_fetch_add(&locked, 1, __ATOMIC_SEQ_CST);
-	return NULL;
-}
+	pthread_t threads[SMP_CPUS_MAX];
 
-static void run(void *(*what)(void *))
-{
-	pthread_t threads[CPUS_MAX];
-
-	for (long i = 0; i < cpus; i++)
-		pthread_create(&threads[i], NULL, what, (void *)i);
-	for (long i = 0; i < cpus; i++)
+	for (long i = 0; i < nr; i++) {
+		if (pthread_create(&threads[i], NULL, what, (void *)i)) {
+			perror("smp: thread");
+			exit(1);
+		}
+	}
+	for (long i = 0; i < nr; i++)
 		pthread_join(threads[i], NULL);
 }
+
+static void *spin_on(void *arg)
+{
+	static long word;
+
+	smp_pin((long)arg);
+	for (;;)
+		__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static int spin(long unused)
+{
+	(void)unused;
+	smp_run(spin_on, smp_cpus);
+	return 1;
+}
+
+/* Port CF9 resets, whichever CPU writes it. */
+static int crash(long cpu)
+{
+	smp_pin(cpu);
+	if (iopl(3))
+		return 1;
+	outb(6, 0xcf9);
+	pause();
+	return 1;
+}
+
+static int nothing(long unused)
+{
+	(void)unused;
+	return 0;
+}
+
+static const struct {
+	const char	*name;
+	int		(*run)(long number);
+} trials[] = {
+	{ "counters", smp_counters },
+	{ "clocks", smp_clocks },
+	{ "code", smp_code },
+	{ "filter", smp_filter },
+	{ "litmus", smp_litmus },
+	{ "storm", smp_storm },
+	{ "spin", spin },
+	{ "crash", crash },
+	{ "true", nothing },
+};
 
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
+	long number = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
-	cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	if (strcmp(what, "counters") == 0) {
-		run(count);
-		printf("smp: locked %ld of %ld, guarded %ld of %ld\n", locked,
-		       rounds * cpus, guarded, (rounds + 15) / 16 * cpus);
-		return locked != rounds * cpus ||
-		       guarded != (rounds + 15) / 16 * cpus;
-	}
-	if (strcmp(what, "clocks") == 0) {
-		run(hand);
-		printf("smp: clocks went back by %lld ns\n", -worst_ns);
-		return worst_ns < -BACK_MAX_NS;
-	}
-	if (strcmp(what, "spin") == 0)
-		run(spin);
-	if (strcmp(what, "crash") == 0) {
-		pin(rounds);
-		/* Port CF9 resets, whichever CPU writes it. */
-		if (iopl(3))
-			return 1;
-		outb(6, 0xcf9);
-		pause();
-	}
+	smp_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
+		if (strcmp(what, trials[i].name) == 0)
+			return trials[i].run(number);
+	fprintf(stderr, "smp: no trial '%s'\n", what);
 	return 2;
 }

@@ -4,15 +4,15 @@
 # One Linux guest runs on the vCPUs of several QEMU processes: it boots to its
 # shell, sees all CPUs, counts exactly across them, gets the same checksum on
 # each, its clocks agree, its locked operations are exclusive even across two pages,
-# and its poweroff ends all of them well.
+# a CPU runs the code that another one has just written, and its poweroff ends all of
+# them well.
 #
 #	test-one-guest-on-many-nodes.sh BUILD VCPUS...
 # shellcheck source=tests/fullshare/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 shift
 nodes=$#
-cpus=$(echo "$*" | tr ',' ' ' | awk '{ n = 0; for (i = 1; i <= NF; i++) {
-	m = split($i, a, "-"); n += m == 2 ? a[2] - a[1] + 1 : 1 } print n }')
+cpus=$(cpus_of "$@")
 
 # Each node's QEMU tells of all nodes, and what they count fits together.
 everybody_is_seen()
@@ -30,7 +30,7 @@ everybody_is_seen()
 export GIANTVM_RUNTIME=$dir/run
 hosts "$nodes"
 cluster "$@"
-words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500 gvm_split=300"
+words="gvm_cpus=$cpus gvm_work=200000 gvm_clock=500 gvm_split=300 gvm_jobs=code:100"
 for ((i = nodes - 1; i >= 0; i--)); do
 	start $i "$words"
 done

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the trials of a guest on several nodes have in common.  Each uses all CPUs,
+ * returns 0 if everything was right, and says what it found in one line.
+ */
+#ifndef GVM_TEST_SMP_H
+#define GVM_TEST_SMP_H
+
+#define SMP_CPUS_MAX	254
+#define SMP_PAGE	4096
+
+extern long smp_cpus;
+
+void smp_pin(long cpu);
+
+/* One thread for each of the numbers 0 to nr - 1; they choose their CPUs. */
+void smp_run(void *(*what)(void *number), long nr);
+
+long long smp_now_ns(void);
+
+/* Pages of its own, zero. */
+void *smp_pages(long nr, int protection);
+
+int smp_counters(long rounds);		/* smp-count.c */
+int smp_clocks(long rounds);
+int smp_code(long rounds);		/* smp-code.c */
+int smp_filter(long rounds);
+int smp_litmus(long rounds);		/* smp-litmus.c */
+int smp_storm(long rounds);		/* smp-storm.c */
+
+#endif
