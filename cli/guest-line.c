@@ -191,6 +191,9 @@ static void add_machine(struct line *line, const struct gvm_guest_run *run,
 			 fingerprint);
 		add_file_ram(line, path, bytes);
 	}
+	for (const char *const *word = gvm_guest_accel_words(run);
+	     word && *word; word++)
+		add(line, *word);
 	add(line, "-machine");
 	add(line, "smm=off,vmport=off,hpet=off,mem-merge=off");
 	add_plugin(line, run, path);
@@ -237,7 +240,7 @@ static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
 	else if (value_of(run->argv, "-plugin", "-plugin"))
 		gvm_complain("run: leave -plugin away: giantvm brings its own");
 	else
-		return true;
+		return gvm_guest_accel_judge(run);
 	return false;
 }
 

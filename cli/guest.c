@@ -130,7 +130,9 @@ static int start_qemu(struct gvm_guest_run *run, bool print)
 		return GVM_EXIT_OK;
 	}
 	setenv("GIANTVM_COMMAND", command, 1);
-	status = gvm_guest_ram_execute(run, line);
+	status = GVM_EXIT_FAIL;
+	if (gvm_guest_accel_there(run))
+		status = gvm_guest_ram_execute(run, line);
 	free(command);
 	free(line);
 	return status;

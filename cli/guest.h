@@ -2,7 +2,8 @@
 /*
  * `giantvm run --cluster FILE --id N -- qemu-system-x86_64 ...`: one guest over
  * many hosts.  guest.c reads what was asked for, guest-line.c makes QEMU's
- * command line of it, guest-ram.c looks after its RAM and starts it.
+ * command line of it (with guest-accel.c), guest-ram.c looks after its RAM and
+ * starts it.
  */
 #ifndef GVM_CLI_GUEST_H
 #define GVM_CLI_GUEST_H
@@ -52,6 +53,14 @@ char **gvm_guest_line(const struct gvm_guest_run *run);
  */
 bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat,
 		    int *ret_slit);
+
+/*
+ * guest-accel.c: words that QEMU needs besides for its accelerator, or NULL.
+ * The other two complain: of what was typed, and if the host has no KVM.
+ */
+const char *const *gvm_guest_accel_words(const struct gvm_guest_run *run);
+bool gvm_guest_accel_judge(const struct gvm_guest_run *run);
+bool gvm_guest_accel_there(const struct gvm_guest_run *run);
 
 /* What must be the same on all nodes, as one line.  To be freed. */
 char *gvm_guest_command(const struct gvm_guest_run *run);

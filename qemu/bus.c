@@ -246,7 +246,10 @@ static void *watch(void *arg)
 
 int gvm_bus_start(struct gvm_bus *bus)
 {
-	const struct gvm_wire ready = { .type = GVM_WIRE_READY };
+	const struct gvm_wire ready = {
+		.type = GVM_WIRE_READY,
+		.val = bus->machine,
+	};
 	pthread_t watcher;
 	int err = 0;
 

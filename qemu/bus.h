@@ -14,7 +14,7 @@
 
 #include "wire.h"
 
-#define GVM_BUS_STRINGS		4u	/* in HELLO, compared in this order */
+#define GVM_BUS_STRINGS		5u	/* in HELLO, compared in this order */
 #define GVM_BUS_WHY_MAX		1024u
 
 struct gvm_bus_peer {
@@ -40,6 +40,7 @@ struct gvm_bus {
 	u32		wait_ms;	/* for all nodes to come */
 	u32		lost_ms;	/* of silence */
 	u32		epoch;		/* put into every message */
+	u64		machine;	/* val of READY */
 	bool		broken;		/* lost() was called: once is enough */
 	bool		quiet;		/* the guest is ending: nobody gets lost */
 	u64		sent[GVM_WIRE_NR];

@@ -4,9 +4,9 @@
  *
  * Guest time is QEMU's virtual clock of node 0: nanoseconds that stand still
  * while the guest is paused.  Another node knows node 0's host clock from round
- * trips (slew.c), and from RESUME what lies between it and guest time.  The
- * guest's time-stamp counter is the same number: 1 GHz everywhere, whatever
- * the hosts' counters do.
+ * trips (slew.c), and from RESUME what lies between it and guest time.  Under
+ * TCG the guest's time-stamp counter is the same number (accel.c); under KVM it
+ * follows vCPU 0's (kvm-tsc.c).
  */
 #include "vcpu.h"
 #include "slew.h"
@@ -57,9 +57,18 @@ static s64 follow(void)
 void gvm_clock_hook(AccelOpsClass *ops)
 {
 	qemu_spin_init(&clk.lock);
-	ops->get_elapsed_ticks = gvm_has_devices() ? cpu_get_clock : follow;
 	if (!gvm_has_devices())
 		ops->get_virtual_clock = follow;
+}
+
+s64 gvm_clock_node_0(void)
+{
+	s64 now_ns = host_now();
+
+	qemu_spin_lock(&clk.lock);
+	now_ns = gvm_slew_read(&clk.slew, now_ns);
+	qemu_spin_unlock(&clk.lock);
+	return now_ns;
 }
 
 u64 gvm_clock_base(void)

@@ -35,8 +35,10 @@ static void reset_vcpus(void)
 	CPUState *cpu;
 
 	CPU_FOREACH(cpu) {
+		cpu_synchronize_state(cpu);
 		cpu_reset(cpu);
 		x86_cpu_after_reset(X86_CPU(cpu));
+		cpu_synchronize_post_reset(cpu);
 	}
 	gvm_ram_attention(first_cpu);
 }

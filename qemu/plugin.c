@@ -20,7 +20,7 @@
  */
 #include <stdarg.h>
 
-#include "vcpu.h"
+#include "accel.h"
 #include "ram.h"
 
 #define WAIT_MS		60000u
@@ -71,7 +71,14 @@ static void take(void *arg, u32 from, const struct gvm_wire *msg)
 	case GVM_WIRE_REPLY:
 		gvm_forward_reply(msg);
 		return;
+	case GVM_WIRE_TSC:
+		if (gvm_accel->take_tsc)
+			gvm_accel->take_tsc(msg);
+		return;
 	case GVM_WIRE_READY:
+		if (msg->val != gvm_bus.machine)
+			gvm_die("the guest's processors would have other features on node %u than on this one; give -cpu a model that all hosts have in full, such as -cpu Haswell or -cpu EPYC",
+				from);
 		if (gvm_bus_all_ready(&gvm_bus))
 			gvm_ram_everywhere();
 		return;
@@ -136,6 +143,10 @@ static void machine_done(Notifier *notifier, void *data)
 		gvm_die("this machine cannot be split over nodes; use -machine q35");
 	if (gvm_ram_start(&why))
 		gvm_die("%s", why);
+	why = gvm_accel->start ? gvm_accel->start() : NULL;
+	if (why)
+		gvm_die("%s", why);
+	gvm_bus.machine = gvm_accel_features();
 	gvm_interrupt_start();
 	gvm_forward_start();
 	gvm_life_start();
@@ -238,9 +249,9 @@ static int meet(void)
 	const char *command = getenv("GIANTVM_COMMAND");
 	const struct gvm_bus_hello hello = {
 		.name = { "version of giantvm", "version of QEMU",
-			  "cluster", "command line" },
-		.value = { GVM_VERSION, GVM_QEMU_PACKAGE, nodes_text,
-			   command ? command : "" },
+			  "accelerator", "cluster", "command line" },
+		.value = { GVM_VERSION, GVM_QEMU_PACKAGE, gvm_accel->name,
+			   nodes_text, command ? command : "" },
 	};
 	char why[GVM_BUS_WHY_MAX];
 
@@ -255,6 +266,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 					   const qemu_info_t *info, int argc,
 					   char **argv)
 {
+	const char *why;
+
 	gvm_bus.wait_ms = WAIT_MS;
 	gvm_bus.lost_ms = LOST_MS;
 	gvm_bus.message = take;
@@ -264,10 +277,16 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 	gvm_bus.second = gvm_watch_second;
 	if (gvm_guard() || take_options(argc, argv))
 		return -1;
+	why = gvm_accel_choose();
+	if (why) {
+		gvm_say("%s", why);
+		return -1;
+	}
 	gvm_clock_pretend(pretend_ns, pretend_ppm);
 	gvm_ram_prepare();
-	if (meet() || gvm_threads_hook())
+	if (meet())
 		return -1;
+	gvm_threads_hook();
 	gvm_life_hook();
 	qemu_add_machine_init_done_notifier(&done_notifier);
 	qemu_add_exit_notifier(&stats_notifier);

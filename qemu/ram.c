@@ -11,7 +11,7 @@
  */
 #include <sys/syscall.h>
 
-#include "vcpu.h"
+#include "accel.h"
 #include "ram.h"
 #include "giantvm/giantvm.h"
 
@@ -160,7 +160,7 @@ static int join(const char **ret_why)
 	/* The firmware and the kernel fill it from node 0. */
 	config->flags = gvm_has_devices() ? GVM_SHARED_CLAIM : 0;
 	config->start = start;
-	config->flush_code = flush_code;
+	config->flush_code = gvm_accel->translates ? flush_code : NULL;
 	config->fatal = memory_is_lost;
 	config->lease_ms = gvm_bus.lost_ms;
 	if (!config->local_bytes)
@@ -191,7 +191,7 @@ int gvm_ram_start(const char **ret_why)
 
 void gvm_ram_attention(CPUState *cpu)
 {
-	if (!ram.region)
+	if (!ram.region && gvm_accel->translates)
 		tb_flush(cpu);
 }
 

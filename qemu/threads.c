@@ -11,7 +11,7 @@
  *
  * All of this is under the BQL, which the waits give up.
  */
-#include "vcpu.h"
+#include "accel.h"
 
 /* Node 0's view of the others: they begin paused, and wait for RESUME. */
 static struct {
@@ -107,12 +107,14 @@ static void create(CPUState *cpu)
 		gvm_die("QEMU makes vCPU %d, but the nodes have %u vCPUs together; make -smp and the nodes' vCPUs agree",
 			cpu->cpu_index, gvm_bus.guest.vcpus_nr);
 	if (gvm_mine(cpu)) {
-		gvm_loop_create(cpu);
+		gvm_accel->create(cpu);
 		return;
 	}
 	cpu->thread = g_new0(QemuThread, 1);
 	cpu->halt_cond = g_new0(QemuCond, 1);
 	qemu_cond_init(cpu->halt_cond);
+	if (gvm_accel->shadow)
+		gvm_accel->shadow(cpu);
 	snprintf(name, sizeof(name), "shadow %d", cpu->cpu_index);
 	qemu_thread_create(cpu->thread, name, shadow, cpu,
 			   QEMU_THREAD_JOINABLE);
@@ -122,23 +124,18 @@ static void init(AccelOpsClass *ops)
 {
 	if (ops_init)
 		ops_init(ops);
+	gvm_clock_hook(ops);
+	gvm_accel->hook(ops);
 	ops->create_vcpu_thread = create;
 	gvm_interrupt_hook(ops);
-	gvm_clock_hook(ops);
 }
 
-int gvm_threads_hook(void)
+void gvm_threads_hook(void)
 {
-	AccelOpsClass *ops;
+	AccelOpsClass *ops = ACCEL_OPS_CLASS(shim_accel_ops(gvm_accel->ops));
 
-	if (!tcg_enabled() || !qemu_tcg_mttcg_enabled() || icount_enabled()) {
-		gvm_say("only emulation with a thread for each vCPU can run a guest on several nodes; use -accel tcg,thread=multi");
-		return -1;
-	}
-	ops = ACCEL_OPS_CLASS(shim_accel_ops("tcg-accel-ops"));
 	ops_init = ops->ops_init;
 	ops->ops_init = init;
 	for (u32 i = 0; i < GVM_GUEST_NODES_MAX; i++)
 		nodes[i].told = nodes[i].paused = true;
-	return 0;
 }

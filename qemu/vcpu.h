@@ -38,7 +38,7 @@ static inline APICCommonState *gvm_apic(CPUState *cpu)
 int gvm_guard(void);
 
 /* threads.c: vCPUs of ours run, vCPUs of others are shadows. */
-int gvm_threads_hook(void);
+void gvm_threads_hook(void);
 void gvm_threads_paused(u32 node);
 void gvm_threads_left(u32 node);
 
@@ -66,6 +66,7 @@ u64 gvm_forward_count(bool ports);
 
 /* clock.c: all nodes read node 0's clock. */
 void gvm_clock_hook(AccelOpsClass *ops);
+s64 gvm_clock_node_0(void);	/* what node 0's host clock says now */
 void gvm_clock_pong(const struct gvm_wire *msg);	/* without the BQL */
 u64 gvm_clock_base(void);
 void gvm_clock_resume(u64 base);

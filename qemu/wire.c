@@ -39,6 +39,7 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_RESUME] = { "RESUME", FROM_0, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_RESET]  = { "RESET", FROM_0, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_ASK]    = { "ASK", TO_0, NO_CPU, 0, GVM_ASK_NR - 1 },
+	[GVM_WIRE_TSC]    = { "TSC", FROM_0, NO_CPU, 1, ~0u },
 	[GVM_WIRE_BYE]    = { "BYE", ANY, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_LOCK]   = { "LOCK", TO_0, THEIRS, EXACTLY(0) },
 	[GVM_WIRE_FREEZE] = { "FREEZE", FROM_0, NO_CPU, EXACTLY(0) },

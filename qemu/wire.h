@@ -11,9 +11,12 @@
  *	type	from, to	cpu	meaning
  *	HELLO	any, any	-	who I am; strings to compare
  *	REFUSE	any, any	-	why not; the guest does not start
- *	READY	any, any	-	machine built, messages are served now
+ *	READY	any, any	-	machine built, messages are served now; val is
+ *					equal where its processors are
  *	PING	any, any	-	alive; val is the sender's clock
  *	PONG	0, other	-	val of the PING; addr is node 0's clock
+ *	TSC	0, other	-	vCPU 0's counter is val when node 0's clock
+ *					is addr; it has arg kHz (KVM only)
  *	IRQ	any, owner	target	vector arg, level triggered if addr
  *	INIT, NMI, SMI		target
  *	SIPI	any, owner	target	page arg
@@ -46,7 +49,7 @@
 #include "guest.h"
 
 #define GVM_WIRE_MAGIC		0x70637667u	/* "gvcp" */
-#define GVM_WIRE_VERSION	2u
+#define GVM_WIRE_VERSION	3u
 #define GVM_WIRE_BODY_MAX	65536u
 #define GVM_WIRE_BYTES		32u
 
@@ -81,6 +84,7 @@ enum gvm_wire_type {
 	GVM_WIRE_COUNTER,
 	GVM_WIRE_HOTPAGE,
 	GVM_WIRE_AREA,
+	GVM_WIRE_TSC,
 	GVM_WIRE_NR
 };
 

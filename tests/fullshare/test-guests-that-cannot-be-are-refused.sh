@@ -62,7 +62,26 @@ refused "not for ls" --cluster "$conf" --id 0 -- ls
 refused "leave -plugin away" --cluster "$conf" --id 0 --ram file -- "$qemu" -m 64 -plugin x
 refused "nothing" --cluster "$dir/nothing" --id 0 -- "$qemu" -m 64
 
-# Only emulation is split so far.
+refused "choose the accelerator by -accel" --cluster "$conf" --id 0 --ram file -- "$qemu" -m 64 -enable-kvm
+refused "instead of q35,accel=kvm" --cluster "$conf" --id 0 --ram file -- "$qemu" -m 64 -machine q35,accel=kvm
+refused "leave kernel-irqchip=on away" --cluster "$conf" --id 0 --ram file -- "$qemu" -m 64 -accel kvm,kernel-irqchip=on
+
+# KVM, if at all, on all nodes, and it must not serve the guest by itself.
+"$giantvm" run --cluster "$conf" --id 0 --ram file --print -- "$qemu" -m 64 -accel kvm > "$dir/out"
+grep -qx "driver=x86_64-cpu,property=kvm,value=off" "$dir/out" || fail "KVM's services stay on"
+grep -qx "kernel-irqchip=off" "$dir/out" || fail "KVM's interrupt controllers stay on"
+start 1 "" -accel kvm
+start 0 ""
+says 1 "another accelerator\|-accel kvm:\|tcg"
+if grep -q "node 1 has another\|node 1 refuses" "$dir/errors-0" "$dir/errors-1"; then
+	says 0 "another accelerator: \"kvm\" there"
+else
+	echo "no KVM here that could meet another node: $(cat "$dir/errors-1")"
+	kill -TERM "$(pid_of 0)"
+	ended 0 10
+fi
+
+# Emulation needs a thread for each vCPU.
 start 1 "" -accel tcg,thread=single
 start 0 "" -accel tcg,thread=single
 says 0 "thread=multi"

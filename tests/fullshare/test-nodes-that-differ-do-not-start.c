@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Two nodes that are not of the same making, cluster or command line do not
- * start a guest, and both say what differs; two that agree talk, and when one
+ * Two nodes that are not of the same making, cluster, accelerator or command
+ * line do not start a guest, and both say what differs; two that agree talk, and when one
  * dies the other hears of it.  Over real sockets, two threads as the nodes.
  */
 #define _GNU_SOURCE
@@ -16,7 +16,7 @@
 
 struct node {
 	struct gvm_bus	bus;
-	const char	*cluster, *command;
+	const char	*accel, *cluster, *command;
 	char		why[GVM_BUS_WHY_MAX];
 	int		err;
 	int		messages;
@@ -85,8 +85,10 @@ static void *open_node(void *arg)
 {
 	struct node *node = arg;
 	const struct gvm_bus_hello hello = {
-		.name = { "version", "QEMU", "cluster", "command line" },
-		.value = { "1", "q", node->cluster, node->command },
+		.name = { "version", "QEMU", "accelerator", "cluster",
+			  "command line" },
+		.value = { "1", "q", node->accel, node->cluster,
+			   node->command },
 	};
 
 	node->err = gvm_bus_open(&node->bus, &hello, node->why);
@@ -96,6 +98,8 @@ static void *open_node(void *arg)
 			close(node->bus.peer[i].fd);
 	return NULL;
 }
+
+static const char *accel1 = "tcg";	/* node 1's */
 
 static void meet(const char *command0, const char *command1, u32 id1)
 {
@@ -112,6 +116,7 @@ static void meet(const char *command0, const char *command1, u32 id1)
 		nodes[i].bus.thread = begins;
 		nodes[i].bus.lost = lost;
 		nodes[i].bus.say = say;
+		nodes[i].accel = i ? accel1 : "tcg";
 		nodes[i].cluster = text;
 		nodes[i].command = i ? command1 : command0;
 		nodes[i].bus.guest.me = i ? id1 : 0;
@@ -141,6 +146,13 @@ int main(void)
 	CHECK(strstr(nodes[0].why, "another command line"));
 	CHECK(strstr(nodes[0].why, "\"2 -smp 2\" there"));
 	CHECK(strstr(nodes[1].why, "\"1 -smp 2\" there"));
+
+	/* One node emulates, the other does not. */
+	accel1 = "kvm";
+	meet("same", "same", 1);
+	accel1 = "tcg";
+	CHECK(nodes[0].err && nodes[1].err);
+	CHECK(strstr(nodes[0].why, "another accelerator: \"kvm\" there, \"tcg\" on node 0"));
 
 	meet("same", "same", 0);
 	CHECK(nodes[0].err || nodes[1].err);

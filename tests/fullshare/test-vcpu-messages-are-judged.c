@@ -81,6 +81,9 @@ int main(void)
 	CHECK(ok(1, 0, M(.type = GVM_WIRE_RESET)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_RESET)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_PAUSE)));
+	CHECK(ok(1, 0, M(.type = GVM_WIRE_TSC, .arg = 2300000)));
+	CHECK(!ok(1, 0, M(.type = GVM_WIRE_TSC)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_TSC, .arg = 2300000)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_REPLY, .cpu = 0)));
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_ASK)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_ASK, .arg = GVM_ASK_NR)));
