@@ -77,6 +77,11 @@ bool gvm_claimed(const struct gvm_node *n, u64 page)
 		gvm_claims(n)[page / 64] >> page % 64 & 1;
 }
 
+bool gvm_node_claimed(const struct gvm_node *n, u64 page)
+{
+	return gvm_claimed(n, page);
+}
+
 void gvm_node_claim(struct gvm_node *n, u64 page, u64 pages)
 {
 	for (u64 i = page; i < page + pages && i < n->cfg.claim_pages; i++)

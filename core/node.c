@@ -67,10 +67,9 @@ static struct gvm_node_call begin(struct gvm_node *n, u64 page, u64 now_ns,
 	};
 }
 
-int gvm_node_unclaim(struct gvm_node_call *c)
+static int own_claimed(struct gvm_node_call *c)
 {
 	struct gvm_node_rec *rec = gvm_rec_get(c->n, c->page);
-	struct gvm_co_effect *e;
 
 	if (!rec)
 		return -EAGAIN;
@@ -78,6 +77,22 @@ int gvm_node_unclaim(struct gvm_node_call *c)
 	rec->state = GVM_SHARE_MODIFIED;
 	rec->seq = 1;
 	gvm_became(c, rec, GVM_SHARE_INVALID);
+	return 0;
+}
+
+int gvm_node_touch(struct gvm_node *n, u64 page, u64 now_ns)
+{
+	struct gvm_node_call c = { .n = n, .now = now_ns, .page = page };
+
+	return gvm_claimed(n, page) ? own_claimed(&c) : -ENOENT;
+}
+
+int gvm_node_unclaim(struct gvm_node_call *c)
+{
+	struct gvm_co_effect *e;
+
+	if (own_claimed(c))
+		return -EAGAIN;
 	e = gvm_emit(c, GVM_DO_INSTALL);
 	e->bytes = GVM_BYTES_ZERO;
 	e->writable = true;

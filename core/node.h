@@ -71,6 +71,13 @@ struct gvm_node *gvm_node_init(void *mem, const struct gvm_node_config *config);
  * without a record until they are touched or recalled.  Below claim_pages.
  */
 void gvm_node_claim(struct gvm_node *n, u64 page, u64 pages);
+/* Is it one of those, and was neither touched nor recalled yet? */
+bool gvm_node_claimed(const struct gvm_node *n, u64 page);
+/*
+ * Such a page as if it had been touched, so that the caller can map many as
+ * zeros, writable, with one call: 0.  -EAGAIN: no room.  -ENOENT: not claimed.
+ */
+int gvm_node_touch(struct gvm_node *n, u64 page, u64 now_ns);
 
 /*
  * A thread waits for a page.  0; or -EAGAIN: no room now.  A fault that the

@@ -13,6 +13,7 @@
 #include "sys.h"
 
 #define ROOM_AHEAD	8u	/* pages given up ahead of demand */
+#define FRESH_PAGES	512u	/* claimed ones mapped at once */
 #define VICTIMS		16u	/* tries to find one that can go */
 
 static struct gvm_stamp *stamp_of(struct gvm_shared *r, u64 page)
@@ -90,6 +91,43 @@ void gvm_shared_make_room(struct gvm_shared *r, struct gvm_home_link *home,
 	}
 }
 
+/*
+ * Memory that is claimed and fresh is touched page after page when a guest
+ * boots, and each would cost a fault that has nothing to wait for.  So the
+ * whole 2 MiB around it are mapped at once, as the kernel's zero page, which
+ * takes memory only where it is written.  Only where all of the region may be
+ * here: elsewhere untouched pages would push out those that are used.
+ *
+ * False: not such a page; nothing was changed.
+ */
+static bool serve_fresh(struct gvm_shared *r, struct gvm_home_link *home,
+			u64 page)
+{
+	const u64 slice = r->slice_bytes >> GVM_PAGE_SHIFT;
+	const u64 block = slice < FRESH_PAGES ? slice : FRESH_PAGES;
+	const u64 low = page & ~(block - 1);
+	const u64 high = low + block < r->slices.pages ? low + block :
+			 r->slices.pages;
+	u64 first = page, end = page + 1;
+
+	if (!gvm_node_claimed(home->node, page) || r->frames < r->slices.pages)
+		return false;
+	while (first > low && gvm_node_claimed(home->node, first - 1))
+		first--;
+	while (end < high && gvm_node_claimed(home->node, end))
+		end++;
+	if (!gvm_pages_one_view(r, first, end - first))
+		return false;
+	for (u64 i = first; i < end; i++) {
+		if (gvm_node_touch(home->node, i, r->now_ns))
+			end = i;
+	}
+	/* What has a record must be here, even if the page itself got none. */
+	if (end > first)
+		gvm_pages_zero(r, first, end - first);
+	return end > page;
+}
+
 /* False: no room; nothing was changed. */
 static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 {
@@ -98,6 +136,10 @@ static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 
 	if (!home->node)
 		return false;
+	if (serve_fresh(r, home, page)) {
+		gvm_shared_stamp_end(r, page);
+		return true;
+	}
 	more = gvm_node_right(home->node, page) == GVM_RIGHT_NONE;
 	if (more) {
 		gvm_shared_make_room(r, home, 1);

@@ -246,23 +246,9 @@ void gvm_page_flush_code(struct gvm_shared *r, u64 page)
 			      GVM_PAGE_BYTES, r->arg);
 }
 
-static void copy_in(struct gvm_shared *r, const struct gvm_shared_view *v, u64 page,
-		    const u8 *from, bool writable)
+static void __attribute__((noreturn))
+cannot_map(struct gvm_shared *r, u64 page, enum gvm_fill fill)
 {
-	enum gvm_fill fill;
-	u32 tries = 0;
-	u64 done;
-
-	for (;;) {
-		fill = gvm_uffd_copy(r->uffd, va_of(v, page), from,
-				     GVM_PAGE_BYTES, !writable, &done);
-		if (fill == GVM_FILL_OK)
-			return;
-		if ((fill != GVM_FILL_AGAIN && fill != GVM_FILL_NOMEM) ||
-		    ++tries > 10000)
-			break;
-		gvm_sys(SYS_sched_yield);
-	}
 	gvm_shared_fatal(r, "cannot map page 0x%llx of region %s (%s); stopping",
 			 (unsigned long long)page, r->name,
 			 fill == GVM_FILL_NOMEM ? "the host is out of memory" :
@@ -271,6 +257,30 @@ static void copy_in(struct gvm_shared *r, const struct gvm_shared_view *v, u64 p
 			 fill == GVM_FILL_GONE ?
 			 "it was unmapped; use gvm_unmap_shared" :
 			 "the kernel refused");
+}
+
+/* from is NULL for zeros, which may be many pages, writable. */
+static void fill_in(struct gvm_shared *r, const struct gvm_shared_view *v,
+		    u64 page, u64 len, const u8 *from, bool writable)
+{
+	u64 va = va_of(v, page);
+	enum gvm_fill fill;
+	u32 tries = 0;
+	u64 done;
+
+	while (len) {
+		fill = from ? gvm_uffd_copy(r->uffd, va, from, len, !writable,
+					    &done) :
+			      gvm_uffd_zero(r->uffd, va, len, &done);
+		va += done;
+		len -= done;
+		if (fill == GVM_FILL_OK)
+			return;
+		if ((fill != GVM_FILL_AGAIN && fill != GVM_FILL_NOMEM) ||
+		    ++tries > 10000)
+			cannot_map(r, page, fill);
+		gvm_sys(SYS_sched_yield);
+	}
 }
 
 void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
@@ -292,11 +302,23 @@ void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 		if (!protect(r, &r->views[i], page, !writable))
 			gvm_shared_fatal(r, "cannot write-protect page 0x%llx of region %s; stopping",
 					 (unsigned long long)page, r->name);
-	copy_in(r, &r->views[first], page, from, writable);
+	fill_in(r, &r->views[first], page, GVM_PAGE_BYTES, from, writable);
 	for (u32 i = next_view(r, first + 1, page); i < r->views_nr;
 	     i = next_view(r, i + 1, page))
 		gvm_uffd_wake(r->uffd, va_of(&r->views[i], page),
 			      GVM_PAGE_BYTES);
+}
+
+void gvm_pages_zero(struct gvm_shared *r, u64 page, u64 pages)
+{
+	fill_in(r, &r->views[0], page, pages << GVM_PAGE_SHIFT, NULL, true);
+}
+
+bool gvm_pages_one_view(const struct gvm_shared *r, u64 page, u64 pages)
+{
+	return r->memfd < 0 && r->views_nr == 1 &&
+		shows(&r->views[0], page) &&
+		shows(&r->views[0], page + pages - 1);
 }
 
 void gvm_page_unprotect(struct gvm_shared *r, u64 page)

@@ -31,7 +31,7 @@
 #define GVM_PEER_NONE		0xffffu
 #define GVM_FAULTS_PARKED_MAX	1024u
 #define GVM_STAMPS		1024u	/* faults whose time is known */
-#define GVM_SHARED_AWAKE_NS	50000ull /* after an event: no sleep */
+#define GVM_SHARED_AWAKE_NS	500000ull /* after an event: no sleep */
 #define GVM_HOME_RX_BYTES	(256u << 10)
 #define GVM_HOME_TX_BYTES	(1u << 20)
 #define GVM_PEER_RX_BYTES	(64u << 10)
@@ -162,6 +162,7 @@ struct gvm_shared {
 	struct gvm_stamp stamps[GVM_STAMPS];
 	u64	now_ns;
 	u64	awake_ns;	/* look until then before sleeping */
+	u64	crowded_ns;	/* until then it is better to sleep at once */
 	u64	tick_ns;
 	u64	stood_ns;	/* from the tick before to this one */
 
@@ -174,6 +175,11 @@ struct gvm_shared {
 
 	void	(*fatal)(const char *message, void *arg);
 	void	(*flush_code)(void *addr, u64 bytes, void *arg);
+	int	(*own_server)(int readable, void *arg);
+	struct gvm_pipe *own_pipe;	/* NULL: none, or it was closed */
+	u32	own_at;			/* whose home link that is */
+	bool	own_readable;		/* its sockets have something */
+	bool	own_more;		/* it was not done */
 	void	*arg;
 	struct gvm_test_net *test_net;
 	struct gvm_record *record;	/* NULL: nobody wants one */
@@ -206,6 +212,7 @@ void gvm_shared_started(struct gvm_shared *r, int result);
 #define GVM_DATA_LISTEN		(3ull << 32)
 #define GVM_DATA_HOME		(4ull << 32)
 #define GVM_DATA_PEER		(5ull << 32)
+#define GVM_DATA_OWN		(6ull << 32)
 
 /* shared-memory.c: what a page of the region is in this process */
 int gvm_shared_memory_init(struct gvm_shared *r);
@@ -220,6 +227,10 @@ void gvm_page_unmap(struct gvm_shared *r, u64 page);
 void gvm_page_flush_code(struct gvm_shared *r, u64 page);
 void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 		      bool writable);
+/* The same for many pages that are missing: zeros, writable. */
+void gvm_pages_zero(struct gvm_shared *r, u64 page, u64 pages);
+/* Is it private memory that one view shows whole?  Then the above may do. */
+bool gvm_pages_one_view(const struct gvm_shared *r, u64 page, u64 pages);
 void gvm_page_unprotect(struct gvm_shared *r, u64 page);
 /* The fault is satisfied already; writable: for writers too. */
 void gvm_page_wake(struct gvm_shared *r, u64 page, bool writable);

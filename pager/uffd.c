@@ -232,6 +232,17 @@ enum gvm_fill gvm_uffd_poison(int uffd, u64 addr, u64 len)
 	return judge(gvm_sys(SYS_ioctl, uffd, UFFDIO_POISON, &p));
 }
 
+enum gvm_fill gvm_uffd_zero(int uffd, u64 addr, u64 len, u64 *ret_done)
+{
+	struct uffdio_zeropage z = { .range = { addr, len } };
+	long err = gvm_sys(SYS_ioctl, uffd, UFFDIO_ZEROPAGE, &z);
+
+	*ret_done = z.zeropage > 0 ? (u64)z.zeropage : 0;
+	if (err == 0)
+		*ret_done = len;
+	return judge(err);
+}
+
 static struct gvm_uffd_event sort(const struct uffd_msg *msg)
 {
 	struct gvm_uffd_event e = { .what = GVM_UFFD_BROKEN };
