@@ -30,6 +30,8 @@ static struct json_object *servers_json(const struct gvm_conf *conf,
 		add_text(o, "address", s->address);
 		if (s->memory_bytes)
 			add(o, "memory", s->memory_bytes);
+		if (s->node != GVM_CONF_NODE_NONE)
+			add(o, "node", s->node);
 		add(o, "regions", shares[i]);
 		json_object_array_add(list, o);
 	}

@@ -100,11 +100,16 @@ static void report_servers(const struct gvm_conf *conf, const uint64_t *shares)
 	}
 	printf("\n%-*s  %-*s  %10s  %10s\n", name, "SERVER", address,
 	       "ADDRESS", "MEMORY", "REGIONS");
-	for (unsigned i = 0; i < conf->servers_nr; i++)
-		printf("%-*s  %-*s  %10s  %10s\n", name, conf->servers[i].name,
-		       address, conf->servers[i].address,
-		       size_or_none(conf->servers[i].memory_bytes, memory),
+	for (unsigned i = 0; i < conf->servers_nr; i++) {
+		const struct gvm_conf_server *s = &conf->servers[i];
+
+		printf("%-*s  %-*s  %10s  %10s", name, s->name, address,
+		       s->address, size_or_none(s->memory_bytes, memory),
 		       size_or_none(shares[i], share));
+		if (s->node != GVM_CONF_NODE_NONE)
+			printf("  in node %u", s->node);
+		putchar('\n');
+	}
 }
 
 static int report_nodes(const struct gvm_conf *conf)

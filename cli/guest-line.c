@@ -154,29 +154,69 @@ static char *with_pluses(char *list)
 	return list;
 }
 
+/* The server that this node's process is to be as well; "" if none. */
+static void describe_server(const struct gvm_guest_run *run, char *ret,
+			    size_t bytes)
+{
+	const struct gvm_conf_region *r = run->region;
+
+	*ret = '\0';
+	for (unsigned i = 0; r && i < r->servers_nr; i++) {
+		const struct gvm_conf_server *s =
+			&run->conf->servers[r->servers[i]];
+
+		if (s->node == run->node->id)
+			snprintf(ret, bytes, ",serve=%s,serve-at=%u,serve-bytes=%" PRIu64 ",serve-lease-ms=%u",
+				 run->served, i, s->memory_bytes ? s->memory_bytes :
+				 gvm_conf_share(r, i), run->conf->lease_ms);
+	}
+}
+
+/* For each server of the region the guest's node that it is in, or "-". */
+static char *describe_homes(const struct gvm_guest_run *run)
+{
+	const struct gvm_conf_region *r = run->region;
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	for (unsigned i = 0; out && i < r->servers_nr; i++) {
+		uint32_t node = run->conf->servers[r->servers[i]].node;
+
+		if (node == GVM_CONF_NODE_NONE)
+			fprintf(out, "%s-", i ? "+" : "");
+		else
+			fprintf(out, "%s%u", i ? "+" : "", node);
+	}
+	return out && !fclose(out) ? text : NULL;
+}
+
 static void add_plugin(struct line *line, const struct gvm_guest_run *run,
 		       const char *ram_path)
 {
 	char fingerprint[2 * GVM_CONF_FINGERPRINT + 1];
-	char wait[48] = "", ram[4096];
+	char wait[48] = "", ram[4096], serve[256], *homes;
 	int len;
 
 	if (run->wait_ms)
 		snprintf(wait, sizeof(wait), ",wait-ms=%" PRIu64, run->wait_ms);
 	gvm_conf_fingerprint_print(run->conf, fingerprint);
+	homes = run->region ? describe_homes(run) : NULL;
 	if (run->region)
-		len = snprintf(ram, sizeof(ram), "ram=%s,servers=%s,listen=%s,member=%u,slice=%" PRIu64 ",local=%" PRIu64 ",cluster=%s",
+		len = snprintf(ram, sizeof(ram), "ram=%s,servers=%s,homes=%s,listen=%s,member=%u,slice=%" PRIu64 ",local=%" PRIu64 ",cluster=%s",
 			       run->region->name, with_pluses(run->servers),
-			       run->listen, run->node->id,
+			       homes ? homes : "-", run->listen, run->node->id,
 			       run->region->slice_bytes, run->node->local_bytes,
 			       fingerprint);
 	else
 		len = snprintf(ram, sizeof(ram), "ram-file=%s", ram_path);
+	free(homes);
 	if (len >= (int)sizeof(ram))
 		line->failed = true;
 	add(line, "-plugin");
-	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s", run->plugin,
-		 run->index, run->nodes, run->conf->lease_ms, ram, wait,
+	describe_server(run, serve, sizeof(serve));
+	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s%s", run->plugin,
+		 run->index, run->nodes, run->conf->lease_ms, ram, serve, wait,
 		 run->stats ? ",stats=on" : "");
 }
 

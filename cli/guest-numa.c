@@ -51,12 +51,15 @@ static bool host_of(const char *address, char host[GVM_HOST_MAX])
 				  &why) == 0;
 }
 
-/* The guest's node on that server's host; -1: none. */
+/* The guest's node that it is in, or on that server's host; -1: none. */
 static int node_of_server(const struct tables *t,
 			  const struct gvm_conf_server *server)
 {
 	char there[GVM_HOST_MAX], here[GVM_HOST_MAX];
 
+	for (unsigned i = 0; i < t->nodes_nr; i++)
+		if (t->node[i]->id == server->node)
+			return (int)i;
 	if (!host_of(server->address, there))
 		return -1;
 	for (unsigned i = 0; i < t->nodes_nr; i++)

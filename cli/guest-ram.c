@@ -54,6 +54,21 @@ static char *server_names(const struct gvm_guest_run *run)
 	return text;
 }
 
+/* Its address as numbers: QEMU's process must not wait for a name server. */
+static bool find_own_server(struct gvm_guest_run *run)
+{
+	for (unsigned i = 0; i < run->region->servers_nr; i++) {
+		const struct gvm_conf_server *s =
+			&run->conf->servers[run->region->servers[i]];
+
+		if (s->node != run->node->id)
+			continue;
+		run->served = gvm_address_list("run", s->address);
+		return run->served;
+	}
+	return true;
+}
+
 bool gvm_guest_ram_open(struct gvm_guest_run *run, const char *name)
 {
 	char *names;
@@ -66,7 +81,7 @@ bool gvm_guest_ram_open(struct gvm_guest_run *run, const char *name)
 	run->servers = names ? gvm_address_list("run", names) : NULL;
 	free(names);
 	run->listen = gvm_address_list("run", run->node->address);
-	return run->servers && run->listen;
+	return run->servers && run->listen && find_own_server(run);
 }
 
 /* False after a complaint.  That nothing was there is well. */
@@ -77,11 +92,15 @@ static bool remove_region(const struct gvm_guest_run *run)
 	const char *what;
 
 	for (unsigned i = 0; i < run->region->servers_nr; i++) {
-		const char *address =
-			run->conf->servers[run->region->servers[i]].address;
-		int err = gvm_address_resolve(address, strlen(address), &a,
-					      &what);
+		const struct gvm_conf_server *s =
+			&run->conf->servers[run->region->servers[i]];
+		const char *address = s->address;
+		int err;
 
+		/* Those begin and end with the guest. */
+		if (s->node != GVM_CONF_NODE_NONE)
+			continue;
+		err = gvm_address_resolve(address, strlen(address), &a, &what);
 		if (!err)
 			err = gvm_query_region_remove(
 				(const struct sockaddr *)&a.sa, a.sa_len,

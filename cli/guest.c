@@ -220,6 +220,7 @@ int gvm_guest_run(int argc, char **argv)
 		status = start_qemu(&run, wanted.print);
 	free(run.servers);
 	free(run.listen);
+	free(run.served);
 	gvm_conf_free(run.conf);
 	return status;
 }

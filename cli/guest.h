@@ -24,6 +24,7 @@ struct gvm_guest_run {
 	const struct gvm_conf_region *region;	/* RAM; NULL: a file */
 	char		*servers;	/* of the region, numeric */
 	char		*listen;	/* where nodes get pages from us */
+	char		*served;	/* where a server in this node listens; NULL */
 	uint64_t	wait_ms;	/* for the other nodes; 0: the default */
 	bool		stats;
 	char		**argv;		/* QEMU and its arguments, as typed */

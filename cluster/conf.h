@@ -19,6 +19,7 @@
 #define GVM_CONF_SERVERS_MAX	10240u
 #define GVM_CONF_REGIONS_MAX	1024u
 #define GVM_CONF_VCPUS_MAX	65536u
+#define GVM_CONF_NODE_NONE	UINT32_MAX
 #define GVM_CONF_LABEL_MAX	48u	/* characters of a name */
 #define GVM_CONF_BYTES_MAX	(1ull << 50)	/* of memory, anywhere */
 #define GVM_CONF_SLICE_MIN	(2ull << 20)
@@ -36,6 +37,7 @@ struct gvm_conf_server {
 	char		name[GVM_CONF_LABEL_MAX + 1];
 	const char	*address;	/* HOST:PORT as written */
 	uint64_t	memory_bytes;	/* what its operator noted; 0: nothing */
+	uint32_t	node;		/* in whose guest process it is; or NONE */
 	unsigned	line;
 };
 
@@ -127,7 +129,7 @@ uint64_t gvm_conf_share(const struct gvm_conf_region *r, unsigned at);
 
 /*
  * conf->fingerprint covers what must be the same on every node: name, lease,
- * servers with addresses, nodes with addresses and vCPUs, regions with slices
+ * servers with addresses and nodes, nodes with addresses and vCPUs, regions with slices
  * and homes, all in their order.  It leaves out what is one machine's own or
  * for people: local, memory, host, comments, layout.  It finds files that
  * differ by mistake; it is no protection against somebody who means harm.

@@ -66,6 +66,8 @@ void gvm_parse_fingerprint(struct gvm_conf *c)
 	for (unsigned i = 0; i < c->servers_nr; i++) {
 		add_text(&hash, c->servers[i].name);
 		add_text(&hash, c->servers[i].address);
+		if (c->servers[i].node != GVM_CONF_NODE_NONE)
+			add_number(&hash, c->servers[i].node);
 	}
 	add_number(&hash, c->nodes_nr);
 	for (unsigned i = 0; i < c->nodes_nr; i++) {

@@ -62,6 +62,7 @@ static int begin_server(struct gvm_parse *p, const char *label)
 		return p->err;
 	c->servers = all;
 	all[c->servers_nr].line = p->line;
+	all[c->servers_nr].node = GVM_CONF_NODE_NONE;
 	return gvm_parse_label(p, "server", label, all[c->servers_nr++].name);
 }
 
@@ -125,6 +126,12 @@ static int set_server_memory(struct gvm_parse *p, const char *value)
 			      &server_of(p)->memory_bytes);
 }
 
+static int set_server_node(struct gvm_parse *p, const char *value)
+{
+	return gvm_parse_number(p, "node", value, 0, GVM_CONF_NODES_MAX - 1,
+				&server_of(p)->node);
+}
+
 static int set_node_address(struct gvm_parse *p, const char *value)
 {
 	return gvm_parse_address(p, value, &node_of(p)->address);
@@ -182,6 +189,7 @@ static const struct gvm_parse_section sections[] = {
 	{ "server", "a name", begin_server, {
 		{ "address", set_server_address, .required = true },
 		{ "memory", set_server_memory },
+		{ "node", set_server_node },
 	} },
 	{ "node", "an id", begin_node, {
 		{ "address", set_node_address, .required = true },

@@ -158,6 +158,40 @@ static int grant_all(struct gvm_parse *p, const struct mention *list)
 	return p->err;
 }
 
+static const struct gvm_conf_node *node_with(const struct gvm_conf *c,
+					     uint32_t id)
+{
+	for (unsigned i = 0; i < c->nodes_nr; i++) {
+		if (c->nodes[i].id == id)
+			return &c->nodes[i];
+	}
+	return NULL;
+}
+
+/* A server in the process of a node: that process is a guest's. */
+static int check_hosts(struct gvm_parse *p)
+{
+	const struct gvm_conf *c = p->conf;
+
+	for (unsigned i = 0; i < c->servers_nr; i++) {
+		const struct gvm_conf_server *s = &c->servers[i];
+		const struct gvm_conf_node *n = node_with(c, s->node);
+
+		if (s->node == GVM_CONF_NODE_NONE)
+			continue;
+		if (!n || !n->vcpus_nr)
+			return gvm_parse_fail(p, s->line, "server '%s' is to be in node %u, which is not described or has no vCPUs; add a [node %u] with vcpus, or take the line node = out",
+					      s->name, s->node, s->node);
+		for (unsigned k = 0; k < i; k++) {
+			if (c->servers[k].node == s->node)
+				return gvm_parse_fail(p, s->line, "node %u has server '%s' already; a node has one at most",
+						      s->node,
+						      c->servers[k].name);
+		}
+	}
+	return 0;
+}
+
 /* Nobody has vCPU `missing`; complain where a higher one is. */
 static int complain_gap(struct gvm_parse *p, uint32_t missing)
 {
@@ -219,5 +253,7 @@ int gvm_parse_whole(struct gvm_parse *p)
 		grant_all(p, list);
 	free(list);
 	qsort(c->nodes, c->nodes_nr, sizeof(*c->nodes), by_id);
-	return p->err ? p->err : number_vcpus(p);
+	if (p->err || check_hosts(p))
+		return p->err;
+	return number_vcpus(p);
 }

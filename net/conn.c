@@ -14,6 +14,38 @@ void gvm_conn_init(struct gvm_conn *c, int fd, void *rx, u32 rx_cap,
 	};
 }
 
+void gvm_conn_init_pipe(struct gvm_conn *c, struct gvm_pipe *pipe,
+			enum gvm_pipe_end end, void *rx, u32 rx_cap, void *tx,
+			u32 tx_cap)
+{
+	gvm_conn_init(c, -1, rx, rx_cap, tx, tx_cap);
+	c->pipe = pipe;
+	c->end = end;
+}
+
+static long take(struct gvm_conn *c, u8 *to, u32 room)
+{
+	if (c->pipe)
+		return gvm_pipe_read(c->pipe, c->end, to, room);
+	return gvm_sys(SYS_recvfrom, c->fd, to, room, MSG_DONTWAIT, 0, 0);
+}
+
+long gvm_conn_write(const struct gvm_conn *c, const struct iovec *iov,
+		    int iov_nr)
+{
+	struct msghdr mh = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)iov_nr,
+	};
+	long n;
+
+	if (!c->pipe)
+		return gvm_sys(SYS_sendmsg, c->fd, &mh,
+			       MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = gvm_pipe_write(c->pipe, c->end, iov, iov_nr);
+	return n ? n : -EAGAIN;
+}
+
 int gvm_conn_fill(struct gvm_conn *c)
 {
 	long n;
@@ -37,14 +69,13 @@ int gvm_conn_fill(struct gvm_conn *c)
 		return -EMSGSIZE;
 	}
 
-	n = gvm_sys(SYS_recvfrom, c->fd, c->rx + c->rx_tail,
-		    c->rx_cap - c->rx_tail, MSG_DONTWAIT, 0, 0);
+	n = take(c, c->rx + c->rx_tail, c->rx_cap - c->rx_tail);
 	if (n > 0) {
 		c->rx_tail += (u32)n;
 		c->bytes_in += (u64)n;
 		return (int)n;
 	}
-	if (n == 0) {
+	if (n == 0 || n == -EPIPE) {
 		c->why = "the peer closed the connection";
 		return -EPIPE;
 	}
@@ -113,7 +144,6 @@ static void compact_tx(struct gvm_conn *c)
 
 int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
 {
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = (size_t)iov_nr };
 	size_t total = 0;
 	long n = 0;
 
@@ -124,8 +154,7 @@ int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
 
 	/* Order on the stream: older bytes first. */
 	if (!gvm_conn_pending(c)) {
-		n = gvm_sys(SYS_sendmsg, c->fd, &mh,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = gvm_conn_write(c, iov, iov_nr);
 		if (n == -EAGAIN || n == -EINTR)
 			n = 0;
 		if (n < 0) {
@@ -145,9 +174,10 @@ int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
 int gvm_conn_flush(struct gvm_conn *c)
 {
 	while (gvm_conn_pending(c)) {
-		long n = gvm_sys(SYS_sendto, c->fd, c->tx + c->tx_head,
-				 gvm_conn_pending(c),
-				 MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+		const struct iovec iov = {
+			c->tx + c->tx_head, gvm_conn_pending(c),
+		};
+		long n = gvm_conn_write(c, &iov, 1);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return 1;
@@ -168,6 +198,9 @@ void gvm_conn_close(struct gvm_conn *c)
 {
 	if (c->fd >= 0)
 		gvm_sys(SYS_close, c->fd);
+	if (c->pipe)
+		gvm_pipe_close(c->pipe);
+	c->pipe = NULL;
 	c->fd = -1;
 	c->rx_head = 0;
 	c->rx_tail = 0;

@@ -12,9 +12,12 @@
 
 #include <sys/uio.h>
 #include "codec.h"
+#include "pipe.h"
 
 struct gvm_conn {
 	int		fd;		/* -1: closed */
+	struct gvm_pipe	*pipe;		/* NULL: a socket */
+	enum gvm_pipe_end end;		/* ours, of that */
 	bool		tx_blocked;	/* wants EPOLLOUT */
 	u32		rx_cap;
 	u32		rx_head;	/* first byte not consumed */
@@ -31,6 +34,17 @@ struct gvm_conn {
 
 void gvm_conn_init(struct gvm_conn *c, int fd, void *rx, u32 rx_cap,
 		   void *tx, u32 tx_cap);
+
+/* The same for an end of a pipe; nothing is ever told about it by epoll. */
+void gvm_conn_init_pipe(struct gvm_conn *c, struct gvm_pipe *pipe,
+			enum gvm_pipe_end end, void *rx, u32 rx_cap, void *tx,
+			u32 tx_cap);
+
+/* Not closed? */
+static inline bool gvm_conn_open(const struct gvm_conn *c)
+{
+	return c->fd >= 0 || c->pipe;
+}
 
 /*
  * Read what the socket has, up to the room left.  Bytes read, 0 if it would
@@ -65,6 +79,10 @@ static inline u32 gvm_conn_pending(const struct gvm_conn *c)
 {
 	return c->tx_tail - c->tx_head;
 }
+
+/* sendmsg(), without waiting: bytes, or -errno. */
+long gvm_conn_write(const struct gvm_conn *c, const struct iovec *iov,
+		    int iov_nr);
 
 void gvm_conn_close(struct gvm_conn *c);
 

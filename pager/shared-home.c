@@ -50,7 +50,10 @@ static void want_out(struct gvm_shared *r, struct gvm_home_link *h)
 
 static void disconnect(struct gvm_shared *r, struct gvm_home_link *h)
 {
-	if (h->conn.fd >= 0) {
+	/* A pipe is not opened again: from now on by the socket. */
+	if (h->conn.pipe)
+		r->own_pipe = NULL;
+	if (gvm_conn_open(&h->conn)) {
 		gvm_fd_mine(h->conn.fd, false);
 		gvm_conn_close(&h->conn);
 	}
@@ -68,7 +71,8 @@ static void disconnect(struct gvm_shared *r, struct gvm_home_link *h)
 static void lost(struct gvm_shared *r, struct gvm_home_link *h, const char *why)
 {
 	disconnect(r, h);
-	if (h->joined || r->started)
+	/* Another node of the cluster may be about to start it. */
+	if (h->joined || r->started || r->flags & GVM_SHARED_WAIT)
 		return;
 	gvm_format(r->why, sizeof(r->why),
 		   "server %s: %s; is `giantvm serve` running there?",
@@ -142,9 +146,16 @@ static void start_connect(struct gvm_shared *r, struct gvm_home_link *h)
 	const struct gvm_server_addr *a = &r->servers[index_of(r, h)];
 	u8 *rx = h->conn.rx ? h->conn.rx : gvm_mem_map(GVM_HOME_RX_BYTES);
 	u8 *tx = h->conn.tx ? h->conn.tx : gvm_mem_map(GVM_HOME_TX_BYTES);
-	long fd = gvm_socket_connect(&a->addr, a->len);
+	long fd;
 
 	h->began_ns = r->now_ns;
+	if (r->own_pipe && r->own_at == index_of(r, h) && rx && tx) {
+		gvm_conn_init_pipe(&h->conn, r->own_pipe, GVM_PIPE_CLIENT, rx,
+				   GVM_HOME_RX_BYTES, tx, GVM_HOME_TX_BYTES);
+		say_hello(r, h);
+		return;
+	}
+	fd = gvm_socket_connect(&a->addr, a->len);
 	gvm_conn_init(&h->conn, fd < 0 ? -1 : (int)fd, rx, GVM_HOME_RX_BYTES,
 		      tx, GVM_HOME_TX_BYTES);
 	if (fd < 0 || !rx || !tx) {
@@ -354,9 +365,10 @@ static void receive(struct gvm_shared *r, struct gvm_home_link *h)
 		lost(r, h, c->why);
 		return;
 	}
-	while (c->fd >= 0 && (n = gvm_conn_next(c, &head, &payload)) > 0)
+	while (gvm_conn_open(c) &&
+	       (n = gvm_conn_next(c, &head, &payload)) > 0)
 		message(r, h, &head, payload);
-	if (c->fd >= 0 && n < 0)
+	if (gvm_conn_open(c) && n < 0)
 		lost(r, h, c->why);
 }
 
@@ -364,8 +376,10 @@ void gvm_home_link_event(struct gvm_shared *r, u32 index, u32 events)
 {
 	struct gvm_home_link *h = &r->homes[index];
 
-	if (h->conn.fd < 0)
+	if (!gvm_conn_open(&h->conn))
 		return;
+	if (h->conn.pipe && h->conn.tx_blocked)
+		events |= EPOLLOUT;
 	if (h->state == GVM_LINK_CONNECTING) {
 		connected(r, h);
 		return;
@@ -462,7 +476,7 @@ void gvm_homes_fini(struct gvm_shared *r)
 	for (u32 i = 0; r->homes && i < r->homes_nr; i++) {
 		struct gvm_home_link *h = &r->homes[i];
 
-		if (h->conn.fd >= 0) {
+		if (gvm_conn_open(&h->conn)) {
 			gvm_fd_mine(h->conn.fd, false);
 			gvm_conn_close(&h->conn);
 		}

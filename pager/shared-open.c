@@ -136,6 +136,9 @@ static void take_config(struct gvm_shared *r, u64 bytes,
 	r->fatal = c->fatal;
 	r->flush_code = c->flush_code;
 	r->start = c->start;
+	r->own_server = c->own_server;
+	r->own_pipe = c->own_server ? c->own_pipe : NULL;
+	r->own_at = c->own_at;
 	r->arg = c->arg;
 	r->memory = c->memory;
 }
@@ -165,6 +168,9 @@ static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
 			     c->listen ? c->listen : "any port",
 			     (unsigned int)-err);
 	gvm_shared_watch(r, EPOLL_CTL_ADD, r->listenfd, GVM_DATA_LISTEN, false);
+	if (r->own_server)
+		gvm_shared_watch(r, EPOLL_CTL_ADD, c->own_fd, GVM_DATA_OWN,
+				 false);
 	err = gvm_shared_monitor_open(r);
 	if (!err)
 		gvm_lease_timer_init(r);

@@ -16,6 +16,9 @@
 #define EVENTS		16
 #define TICK_NS		50000000ull
 #define PARKED_NS	200000ull	/* until parked faults are retried */
+#define YIELD_LONG_NS	200000ull	/* others ran for a while */
+#define CROWDED_NS	100000000ull
+#define OWN_ROUNDS	8u
 #define MS		1000000ull
 
 void gvm_shared_fatal(struct gvm_shared *r, const char *format, ...)
@@ -124,7 +127,50 @@ static void dispatch(struct gvm_shared *r, const struct epoll_event *e)
 	case GVM_DATA_PEER:
 		gvm_peer_event(r, index, e->events);
 		break;
+	case GVM_DATA_OWN:
+		r->own_readable = true;
+		break;
 	}
+}
+
+/* Has our own server something to do, or something for us? */
+static bool own_due(const struct gvm_shared *r)
+{
+	return r->own_readable || r->own_more ||
+		(r->own_pipe && (gvm_pipe_readable(r->own_pipe,
+						   GVM_PIPE_SERVER) ||
+				 gvm_pipe_readable(r->own_pipe,
+						   GVM_PIPE_CLIENT)));
+}
+
+/*
+ * Question and answer in turn, until both are quiet.  Not for ever: faults and
+ * other nodes wait as well.
+ */
+static void drive_own(struct gvm_shared *r)
+{
+	for (u32 i = 0; i < OWN_ROUNDS && own_due(r); i++) {
+		r->own_more = r->own_server(r->own_readable, r->arg) > 0;
+		r->own_readable = false;
+		if (r->own_pipe &&
+		    gvm_pipe_readable(r->own_pipe, GVM_PIPE_CLIENT))
+			gvm_home_link_event(r, r->own_at, EPOLLIN);
+	}
+}
+
+/*
+ * A yield that takes long says that others want this CPU.  It is never idle
+ * then, a sleeper is woken ahead of them, and looking on would only put us
+ * behind them: not for a while.
+ */
+static void give_way(struct gvm_shared *r)
+{
+	u64 now;
+
+	gvm_sys(SYS_sched_yield);
+	now = gvm_now_ns();
+	if (now - r->now_ns > YIELD_LONG_NS)
+		r->crowded_ns = now + CROWDED_NS;
 }
 
 /*
@@ -142,14 +188,17 @@ static void turn(struct gvm_shared *r, u64 deadline)
 		ns = deadline > r->now_ns ? deadline - r->now_ns : 0;
 	if (r->parked_nr && ns > PARKED_NS)
 		ns = PARKED_NS;
-	if (r->now_ns < r->awake_ns) {
-		gvm_sys(SYS_sched_yield);
+	if (own_due(r)) {
+		ns = 0;
+	} else if (r->now_ns < r->awake_ns && r->now_ns >= r->crowded_ns) {
+		give_way(r);
 		ns = 0;
 	}
 	n = wait_for(r, events, ns);
 	r->now_ns = gvm_now_ns();
 	for (long i = 0; i < n; i++)
 		dispatch(r, &events[i]);
+	drive_own(r);
 }
 
 void gvm_shared_run(void *region)

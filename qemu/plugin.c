@@ -12,8 +12,8 @@
  *	stats=on		say at the end what crossed the network
  *	pretend-ns=, pretend-ppm=	tests: a host clock that is off by so much
  *
- * and those of ram.h.  The environment has GIANTVM_COMMAND: what must be equal on all nodes of the
- * command line, as one line; absent: not compared.
+ * and those of ram.h and serve.h.  The environment has GIANTVM_COMMAND: what of
+ * the command line must be equal on all nodes, as one line; absent: not compared.
  *
  * This file only puts the others together: QEMU calls the install function before any
  * part of the machine exists, and machine_done() when all of it does.
@@ -22,6 +22,7 @@
 
 #include "accel.h"
 #include "ram.h"
+#include "serve.h"
 
 #define WAIT_MS		60000u
 #define LOST_MS		10000u
@@ -188,7 +189,7 @@ static int take_option(const char *option)
 
 	if (!value)
 		return -1;
-	if (gvm_ram_option(option) == 0)
+	if (gvm_ram_option(option) == 0 || gvm_serve_option(option) == 0)
 		return 0;
 	value++;
 	if (g_str_has_prefix(option, "nodes=")) {
@@ -284,6 +285,11 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 	}
 	gvm_clock_pretend(pretend_ns, pretend_ppm);
 	gvm_ram_prepare();
+	why = "out of memory";
+	if (gvm_serve_open(&why)) {
+		gvm_say("%s", why);
+		return -1;
+	}
 	if (meet())
 		return -1;
 	gvm_threads_hook();

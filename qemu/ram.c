@@ -13,6 +13,7 @@
 
 #include "accel.h"
 #include "ram.h"
+#include "serve.h"
 #include "giantvm/giantvm.h"
 
 #define SLICE_NS	100000u
@@ -24,6 +25,7 @@ static struct {
 	char		*file;
 	char		*name;		/* of the region; NULL: a file */
 	char		*servers;
+	char		**homes;	/* for each: the node that it is in, or "-" */
 	char		*listen;
 	struct gvm_shared_config config;
 	struct gvm_shared *region;
@@ -50,6 +52,8 @@ int gvm_ram_option(const char *option)
 		ram.name = g_strdup(value);
 	else if (g_str_has_prefix(option, "servers="))
 		ram.servers = g_strdelimit(g_strdup(value), "+", ',');
+	else if (g_str_has_prefix(option, "homes="))
+		ram.homes = g_strsplit(value, "+", 0);
 	else if (g_str_has_prefix(option, "listen="))
 		ram.listen = g_strdup(value);
 	else if (g_str_has_prefix(option, "member="))
@@ -104,8 +108,30 @@ static void flush_code(void *addr, uint64_t bytes, void *arg)
 	}
 }
 
+/* The node that has the server which the message is about, or NULL. */
+static const char *node_of_server(const char *message)
+{
+	g_auto(GStrv) servers = g_strsplit(ram.servers ? ram.servers : "", ",",
+					   0);
+
+	for (u32 i = 0; servers[i] && ram.homes && ram.homes[i]; i++) {
+		g_autofree char *name = g_strdup_printf("server %s ",
+							servers[i]);
+
+		if (strstr(message, name) && *ram.homes[i] != '-')
+			return ram.homes[i];
+	}
+	return NULL;
+}
+
+/* A server in a node is gone with it: people look for the node. */
 static void memory_is_lost(const char *message, void *arg)
 {
+	const char *node = node_of_server(message);
+
+	if (node)
+		gvm_die("node %s is silent or gone, and is home of the guest's memory: %s",
+			node, message);
 	gvm_die("%s", message);
 }
 
@@ -159,10 +185,16 @@ static int join(const char **ret_why)
 	config->memory = ram.base;
 	/* The firmware and the kernel fill it from node 0. */
 	config->flags = gvm_has_devices() ? GVM_SHARED_CLAIM : 0;
+	/* A server in another node begins to answer when it has come so far. */
+	config->flags |= GVM_SHARED_WAIT;
 	config->start = start;
 	config->flush_code = gvm_accel->translates ? flush_code : NULL;
 	config->fatal = memory_is_lost;
 	config->lease_ms = gvm_bus.lost_ms;
+	config->own_fd = gvm_serve_fd();
+	config->own_server = config->own_fd >= 0 ? gvm_serve_turn : NULL;
+	config->own_at = gvm_serve_at();
+	config->own_pipe = gvm_serve_pipe();
 	if (!config->local_bytes)
 		config->local_bytes = ram.bytes;
 	return gvm_map_shared(ram.name, ram.bytes, config, &ram.region, NULL,

@@ -21,6 +21,7 @@
  *
  *	ram-file=PATH		the file, which QEMU has as its memory backend
  *	ram=NAME		the region
+ *	homes=N+-		for each server the node that it is in, or -
  *	servers=A:P+A:P, listen=A:P, member=N, slice=BYTES, local=BYTES, cluster=HEX
  *	hold-us=N		as in struct gvm_shared_config
  */

@@ -36,7 +36,10 @@ static void cut(struct gvm_session *session)
 	struct gvm_link *k = (struct gvm_link *)((u8 *)session -
 				offsetof(struct gvm_link, session));
 
-	shutdown(k->conn.fd, SHUT_RD);
+	if (k->conn.pipe)
+		gvm_pipe_close(k->conn.pipe);
+	else
+		shutdown(k->conn.fd, SHUT_RD);
 }
 
 /* Behind what waits already; takes the frame's reference over.  Own thread. */
@@ -128,6 +131,17 @@ struct gvm_link *gvm_link_open(struct gvm_worker *w, int fd)
 	return k;
 }
 
+struct gvm_link *gvm_link_open_pipe(struct gvm_worker *w,
+				    struct gvm_pipe *pipe)
+{
+	struct gvm_link *k = gvm_link_open(w, -1);
+
+	if (k)
+		gvm_conn_init_pipe(&k->conn, pipe, GVM_PIPE_SERVER, NULL, 0,
+				   NULL, 0);
+	return k;
+}
+
 static void return_rx(struct gvm_link *k)
 {
 	gvm_worker_rx_return(k->worker, k->conn.rx);
@@ -141,6 +155,8 @@ void gvm_link_close(struct gvm_link *k)
 {
 	struct gvm_worker *w = k->worker;
 
+	if (w->piped == k)
+		w->piped = NULL;
 	gvm_session_exit(&k->session);
 	/* Nobody can post any more; what was, is dropped. */
 	k->closing = true;
@@ -164,7 +180,7 @@ void gvm_link_close(struct gvm_link *k)
 void gvm_link_flushed(struct gvm_link *k)
 {
 	k->flushing = false;
-	if (k->conn.fd < 0)
+	if (!gvm_conn_open(&k->conn))
 		free(k);
 	else
 		gvm_session_flushed(k->flush_txn, k->flush_err, &k->out);
@@ -196,16 +212,13 @@ static void pump(struct gvm_link *k)
 	u64 room = SEND_BYTES;
 
 	while (k->out.bytes && k->writable && room && !k->broken) {
-		struct msghdr mh = { .msg_iov = iov };
-		ssize_t n;
+		int nr = gvm_out_gather(&k->out, iov, IOV_MAX_OURS, room);
+		long n = gvm_conn_write(&k->conn, iov, nr);
 
-		mh.msg_iovlen = (size_t)gvm_out_gather(&k->out, iov,
-						       IOV_MAX_OURS, room);
-		n = sendmsg(k->conn.fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0) {
-			if (errno == EAGAIN)
+			if (n == -EAGAIN)
 				k->writable = false;
-			else if (errno != EINTR)
+			else if (n != -EINTR)
 				k->broken = true;
 			continue;
 		}

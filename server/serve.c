@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Start and stop of the memory server, and the connections that come in.
- * Worker 0 accepts and deals them out in turn: one listening socket, so that a
- * second server on the same port is refused by the kernel.
- */
+/* Start and stop of the memory server; what it says of itself. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,111 +39,6 @@ void gvm_server_log(struct gvm_server *server, const char *format, ...)
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	server->log(line, server->log_arg);
-}
-
-/*
- * A client whose machine is gone must not hold its lease for ever.  And on
- * loopback there is no congestion to control: pacing (BBR) would only cost a
- * third of the throughput.
- */
-static void set_options(int fd, const struct sockaddr *peer)
-{
-	static const int idle_s = 20, every_s = 5, tries = 4, on = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
-	if (gvm_is_loopback(peer))
-		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno",
-			   sizeof("reno") - 1);
-}
-
-/* Sent as is: there is nothing to serve this connection with. */
-static void turn_away(int fd)
-{
-	u8 msg[sizeof(struct gvm_msg) + sizeof(struct gvm_error)];
-
-	gvm_codec_put(msg, GVM_MSG_ERROR, 0, sizeof(struct gvm_error), 0, 0, 0);
-	gvm_codec_put_error((struct gvm_error *)(msg + sizeof(struct gvm_msg)),
-			    GVM_ERR_LIMIT,
-			    "the server has as many connections as it can");
-	if (send(fd, msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		errno = 0;
-	close(fd);
-}
-
-static void deal_out(struct gvm_server *server, int fd,
-		     const struct sockaddr *peer)
-{
-	struct gvm_worker *w = &server->workers[server->next_worker++ %
-						server->workers_nr];
-	struct epoll_event ev = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-	};
-	struct gvm_link *k;
-
-	set_options(fd, peer);
-	k = gvm_link_open(w, fd);
-	if (!k) {
-		turn_away(fd);
-		return;
-	}
-	pthread_mutex_lock(&w->lock);
-	k->next = w->links;
-	if (k->next)
-		k->next->prev = k;
-	w->links = k;
-	pthread_mutex_unlock(&w->lock);
-	ev.data.ptr = k;
-	/* From here on it is the worker's, and may be gone already. */
-	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev))
-		gvm_link_close(k);
-}
-
-/*
- * Out of descriptors: without accepting, the listener would stay readable and
- * this thread would spin.  So one is kept in reserve to accept and refuse.
- */
-static bool make_way(struct gvm_server *server)
-{
-	int fd;
-
-	gvm_server_log(server, "giantvm: out of file descriptors; a connection was refused; raise 'ulimit -n'");
-	if (server->spare < 0)
-		return false;
-	close(server->spare);
-	fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
-		turn_away(fd);
-	server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return fd >= 0;
-}
-
-void gvm_server_accept(struct gvm_server *server)
-{
-	struct sockaddr_storage peer;
-	u64 connections;
-
-	for (int i = 0; i < 64; i++) {
-		socklen_t len = sizeof(peer);
-		int fd = accept4(server->listener, (struct sockaddr *)&peer,
-				 &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0) {
-			if ((errno == EMFILE || errno == ENFILE) &&
-			    make_way(server))
-				continue;
-			return;
-		}
-		connections = __atomic_load_n(&server->service.connections,
-					      __ATOMIC_RELAXED);
-		if (connections >= GVM_CONNECTIONS_MAX)
-			turn_away(fd);
-		else
-			deal_out(server, fd, (struct sockaddr *)&peer);
-	}
 }
 
 /*
@@ -222,6 +111,9 @@ static int open_listener(struct gvm_server *server,
 				      server->address,
 				      sizeof(server->address), &server->port,
 				      why_buf, WHY_BYTES);
+	if (server->listener >= 0)
+		server->listener = gvm_server_fd_above(server,
+						       server->listener);
 	if (server->listener < 0)
 		return server->listener;
 	server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -271,6 +163,10 @@ static int check_config(const struct gvm_server_config *config)
 			 GVM_SERVER_THREADS_MAX);
 		return -EINVAL;
 	}
+	if (config->driven && config->threads != 1) {
+		snprintf(why_buf, WHY_BYTES, "a server that is driven has one thread");
+		return -EINVAL;
+	}
 	if (config->lease_ms > GVM_SERVER_LEASE_MS_MAX ||
 	    config->node_lease_ms > GVM_SERVER_LEASE_MS_MAX) {
 		snprintf(why_buf, WHY_BYTES, "--lease must be at most a week");
@@ -291,6 +187,8 @@ static int start(struct gvm_server *server,
 
 	server->log = config->log;
 	server->log_arg = config->log_arg;
+	server->driven = config->driven;
+	server->fd_min = config->fd_min;
 	server->spin_ns = config->spin_us * 1000ull;
 	server->workers_nr = config->threads;
 	server->workers = calloc(config->threads, sizeof(*server->workers));
@@ -299,13 +197,13 @@ static int start(struct gvm_server *server,
 		return -ENOMEM;
 	}
 	/* The port before the store: a second server must not touch the file. */
+	raise_descriptors(server);
 	err = open_listener(server, config);
 	if (err)
 		goto err_free;
 	err = open_store(server, config);
 	if (err)
 		goto err_close;
-	raise_descriptors(server);
 	err = start_threads(server);
 	if (!err)
 		return 0;
@@ -360,6 +258,33 @@ say:
 	return err;
 }
 
+int gvm_server_fd(const struct gvm_server *server)
+{
+	return server->workers[0].epoll;
+}
+
+bool gvm_server_turn(struct gvm_server *server, bool events)
+{
+	return gvm_worker_turn(&server->workers[0], events);
+}
+
+struct gvm_pipe *gvm_server_pipe(struct gvm_server *server)
+{
+	struct gvm_worker *w = &server->workers[0];
+	struct gvm_link *k;
+
+	server->pipe = mmap(NULL, sizeof(*server->pipe), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (server->pipe == MAP_FAILED)
+		server->pipe = NULL;
+	k = server->pipe ? gvm_link_open_pipe(w, server->pipe) : NULL;
+	if (!k)
+		return NULL;
+	w->links = k;
+	w->piped = k;
+	return server->pipe;
+}
+
 int gvm_server_stop(struct gvm_server *server)
 {
 	int err;
@@ -372,6 +297,8 @@ int gvm_server_stop(struct gvm_server *server)
 	err = gvm_arena_sync(&server->service.store.arena);
 	gvm_leases_exit(&server->service.leases);
 	gvm_store_close(&server->service.store);
+	if (server->pipe)
+		munmap(server->pipe, sizeof(*server->pipe));
 	free(server->workers);
 	free(server);
 	return err;

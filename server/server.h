@@ -21,6 +21,7 @@
 #define GVM_SERVER_LEASE_MS_MAX	(7u * 24 * 3600 * 1000)
 
 struct gvm_server;
+struct gvm_pipe;
 
 struct gvm_server_config {
 	const char	*listen;	/* "ADDR:PORT"; port 0: any.  NULL: default */
@@ -31,6 +32,13 @@ struct gvm_server_config {
 	uint32_t	node_lease_ms;	/* of nodes of shared regions; 0: default */
 	uint32_t	spin_us;	/* before a thread sleeps; 0: default */
 	bool		insecure;	/* other than loopback addresses too */
+	/*
+	 * No thread answers requests: the caller does, with gvm_server_turn().
+	 * For a program with a thread that asks this server more than all
+	 * others do, and would only wait for ours.  One thread.
+	 */
+	bool		driven;
+	int		fd_min;		/* no descriptor of ours below this */
 	/*
 	 * One line for the operator, without an end of line.  From any thread.
 	 * NULL: nobody wants to know.
@@ -60,6 +68,20 @@ int gvm_server_start(const struct gvm_server_config *config,
 
 /* Cuts all connections; a file store is synced first.  0 or -errno of that. */
 int gvm_server_stop(struct gvm_server *server);
+
+/* Driven: readable when there is something to do for gvm_server_turn(). */
+int gvm_server_fd(const struct gvm_server *server);
+/*
+ * Driven: do a bounded part of what there is to do, without waiting.  Always
+ * by the same thread, which may be any that libc knows.  events: that was
+ * readable; else only the pipe is looked at.  True: there is more.
+ */
+bool gvm_server_turn(struct gvm_server *server, bool events);
+/*
+ * Driven, before the first turn: a connection for the thread that drives, as
+ * the client's end of a pipe (net/pipe.h).  NULL: no memory.
+ */
+struct gvm_pipe *gvm_server_pipe(struct gvm_server *server);
 
 uint16_t gvm_server_port(const struct gvm_server *server);
 /* "127.0.0.1:9999", as it really is.  Valid until the stop. */

@@ -95,7 +95,7 @@ static void take_flushed(struct gvm_worker *w)
 	pthread_mutex_unlock(&w->lock);
 	while (list) {
 		struct gvm_link *k = list;
-		bool alive = k->conn.fd >= 0;
+		bool alive = gvm_conn_open(&k->conn);
 
 		list = k->flush_next;
 		gvm_link_flushed(k);
@@ -307,6 +307,33 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* What epoll says of a socket. */
+static bool look_at_pipe(struct gvm_worker *w)
+{
+	struct gvm_link *k = w->piped;
+
+	if (!k || !(gvm_pipe_readable(k->conn.pipe, GVM_PIPE_SERVER) ||
+		    k->out.bytes))
+		return false;
+	k->readable = true;
+	k->writable = true;
+	gvm_worker_push(w, k);
+	return true;
+}
+
+bool gvm_worker_turn(struct gvm_worker *w, bool events)
+{
+	struct epoll_event ev[EVENTS];
+	int n = events ? epoll_wait(w->epoll, ev, EVENTS, 0) : 0;
+
+	self = w;
+	for (int i = 0; i < n; i++)
+		dispatch(w, &ev[i]);
+	look_at_pipe(w);
+	serve_ready(w);
+	return w->demand.first || w->bulk.first || look_at_pipe(w);
+}
+
 void gvm_worker_wake(struct gvm_worker *w)
 {
 	u64 one = 1;
@@ -323,13 +350,16 @@ int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server)
 
 	w->server = server;
 	pthread_mutex_init(&w->lock, NULL);
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->epoll = gvm_server_fd_above(server, epoll_create1(EPOLL_CLOEXEC));
+	w->wake = gvm_server_fd_above(server, eventfd(0, EFD_CLOEXEC |
+						      EFD_NONBLOCK));
 	if (w->epoll < 0 || w->wake < 0 ||
 	    epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->wake, &ev)) {
 		err = -errno;
 		goto err_close;
 	}
+	if (server->driven)
+		return 0;
 	err = -pthread_create(&w->thread, NULL, run, w);
 	if (err)
 		goto err_close;
@@ -346,6 +376,8 @@ err_close:
 
 void gvm_worker_join(struct gvm_worker *w)
 {
+	if (w->server->driven)
+		return;
 	gvm_worker_wake(w);
 	pthread_join(w->thread, NULL);
 }

@@ -70,6 +70,7 @@ struct gvm_worker {
 	void			*rx_free;	/* linked by their first bytes */
 	u32			rx_free_nr;
 	struct gvm_link		*turning;	/* whose turn it is */
+	struct gvm_link		*piped;		/* of whoever drives us, or NULL */
 	u32			spin_credit;
 	u64			spin_after_ns;
 
@@ -98,6 +99,9 @@ struct gvm_server {
 	u32			next_worker;	/* worker 0's */
 	int			listener;
 	int			spare;		/* given up to refuse politely */
+	int			fd_min;
+	bool			driven;		/* by gvm_server_turn() */
+	struct gvm_pipe		*pipe;		/* to whoever drives it, or NULL */
 	bool			stop;		/* atomic */
 	u64			spin_ns;
 	uint16_t		port;
@@ -110,6 +114,8 @@ struct gvm_server {
 
 /* link.c */
 struct gvm_link *gvm_link_open(struct gvm_worker *w, int fd);
+struct gvm_link *gvm_link_open_pipe(struct gvm_worker *w,
+				    struct gvm_pipe *pipe);
 /* One bounded turn.  True: there is more to do, queue it again. */
 bool gvm_link_turn(struct gvm_link *k);
 /* It can be freed now, or will be when the keeper is done with it. */
@@ -125,6 +131,8 @@ int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server);
 void gvm_worker_join(struct gvm_worker *w);
 void gvm_worker_exit(struct gvm_worker *w);
 void gvm_worker_wake(struct gvm_worker *w);
+/* The turn of a worker without a thread; events: look at sockets, too. */
+bool gvm_worker_turn(struct gvm_worker *w, bool events);
 /* The calling thread's worker; NULL: it is none. */
 struct gvm_worker *gvm_worker_self(void);
 /* Own thread only: give the link a turn. */
@@ -147,6 +155,9 @@ void gvm_keeper_flush(struct gvm_keeper *keeper, struct gvm_link *k);
 /* serve.c */
 void gvm_server_log(struct gvm_server *server, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* accept.c */
+/* The same descriptor, above those that are the program's; or -errno. */
+int gvm_server_fd_above(const struct gvm_server *server, int fd);
 /* The listener is readable: take who waits. */
 void gvm_server_accept(struct gvm_server *server);
 

@@ -256,11 +256,13 @@ int gvm_set_local_of(pid_t pid, uint64_t local_bytes);
  * touching it is SIGBUS, everywhere, until the region is removed.
  */
 struct gvm_shared;
+struct gvm_pipe;
 
 enum gvm_shared_flags {
 	GVM_SHARED_MEMFD	= 1,	/* a memfd: may be mapped more than once */
 	GVM_SHARED_EXISTING	= 2,	/* do not make the region, take it as it is */
-	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process: wait for it */
+	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process, or a server
+					 * not there yet: wait for it */
 	GVM_SHARED_LINUX_6_1	= 8,	/* use nothing that came after Linux 6.1 */
 	/*
 	 * If nobody has touched the region yet, take all of it: first touches
@@ -309,7 +311,17 @@ struct gvm_shared_config {
 	 */
 	int		(*start)(void (*run)(void *region), void *region,
 				 void *arg);
-	void		*arg;		/* of these three */
+	/*
+	 * A server in this process, which the region's thread drives besides:
+	 * neither of them then waits for the other to be woken.  Called with
+	 * readable = 1 when own_fd is, and again as long as it returns 1; must
+	 * not wait.  NULL: there is none.
+	 */
+	int		(*own_server)(int readable, void *arg);
+	int		own_fd;
+	uint32_t	own_at;		/* which of `servers` it is */
+	struct gvm_pipe	*own_pipe;	/* to it (net/pipe.h); NULL: by socket */
+	void		*arg;		/* of these four */
 	/*
 	 * Memory of the program that is to become the region: as large, private,
 	 * anonymous, never touched.  NULL: the library maps some.  Not with

@@ -79,6 +79,7 @@ static void check_regions(const struct gvm_conf *c)
 	CHECK(c->servers_nr == 2 && c->regions_nr == 2);
 	CHECK(gvm_conf_server(c, "A") == &c->servers[0]);
 	CHECK(c->servers[1].memory_bytes == 3ull << 29);
+	CHECK(c->servers[1].node == GVM_CONF_NODE_NONE);
 	CHECK(!gvm_conf_server(c, "a") && !gvm_conf_region(c, "A"));
 	/* B A B A B, and the last has 1 MiB. */
 	CHECK(r->servers_nr == 2 && r->servers[0] == 1 && !r->servers[1]);
@@ -108,7 +109,21 @@ static void check_whole(void)
 
 #define BASE	"[cluster]\nname = lab\n[server A]\naddress = a:1\n" \
 		"[server B]\naddress = b:1\n[node 0]\naddress = a:2\n"
+#define BASE_V	BASE "vcpus = 0\n"
+#define BASE_N	"[cluster]\nname = lab\n[server A]\naddress = a:1\n" \
+		"node = 0\n[server B]\naddress = b:1\n" \
+		"[node 0]\naddress = a:2\nvcpus = 0\n"
 #define BASE_R	BASE "[region r]\nsize = 4G\n"
+
+/* A server in the process of a node. */
+static void check_own_server(void)
+{
+	struct gvm_conf *c = read_text(BASE_N);
+
+	CHECK(c->servers[0].node == 0);
+	CHECK(c->servers[1].node == GVM_CONF_NODE_NONE);
+	gvm_conf_free(c);
+}
 
 static bool is_same(const char *a, const char *b)
 {
@@ -138,6 +153,7 @@ static void check_fingerprint(void)
 		      "[node 1]\naddress = c:1\n" BASE));
 	/* What must agree. */
 	CHECK(!is_same(BASE, BASE "vcpus = 0\n"));
+	CHECK(!is_same(BASE_V, BASE_N));
 	CHECK(!is_same(BASE, BASE "[node 1]\naddress = c:1\n"));
 	CHECK(!is_same(BASE, BASE "[server C]\naddress = c:1\n"));
 	CHECK(!is_same(BASE, BASE_R));
@@ -188,6 +204,7 @@ static void check_largest(void)
 int main(void)
 {
 	check_whole();
+	check_own_server();
 	check_fingerprint();
 	check_largest();
 	return 0;

@@ -60,7 +60,7 @@ static const struct {
 	{ "[region " X48 "y]\n", "f:1: region '" X48 "y' has more than 48 characters; shorten it" },
 	/* Keys. */
 	{ "[cluster]\nfoo = 1\n", "f:2: [cluster] has no key 'foo'; its keys are name, lease_ms" },
-	{ "[server A]\nlocal = 1\n", "f:2: [server] has no key 'local'; its keys are address, memory" },
+	{ "[server A]\nlocal = 1\n", "f:2: [server] has no key 'local'; its keys are address, memory, node" },
 	{ "[node 0]\nsize = 1\n", "f:2: [node] has no key 'size'; its keys are address, local, vcpus, host" },
 	{ "[region r]\nhost = 1\n", "f:2: [region] has no key 'host'; its keys are size, servers, slice" },
 	{ "[cluster]\n= 1\n", "f:2: [cluster] has no key ''; its keys are name, lease_ms" },
@@ -103,6 +103,11 @@ static const struct {
 	{ REGION "servers = A, A\n", "f:9: region 'r' names server 'A' twice; keep one of them" },
 	{ REGION "servers = ,\n", "f:9: servers names none; write them like A, B, or take the line out for all" },
 	{ REGION "servers = A; B\n", "f:9: server 'A;' may have letters, digits, dots, underscores and hyphens only" },
+	/* Servers in nodes. */
+	{ "[server A]\nnode = x\n", "f:2: node 'x' is not a number from 0 to 10239" },
+	{ CLUSTER "[server A]\naddress = a:1\nnode = 1\n[node 0]\naddress = a:2\nvcpus = 0\n", "f:3: server 'A' is to be in node 1, which is not described or has no vCPUs; add a [node 1] with vcpus, or take the line node = out" },
+	{ CLUSTER "[server A]\naddress = a:1\nnode = 0\n[node 0]\naddress = a:2\n", "f:3: server 'A' is to be in node 0, which is not described or has no vCPUs; add a [node 0] with vcpus, or take the line node = out" },
+	{ CLUSTER "[server A]\naddress = a:1\nnode = 0\n[server B]\naddress = b:1\nnode = 0\n[node 0]\naddress = a:2\nvcpus = 0\n", "f:6: node 0 has server 'A' already; a node has one at most" },
 	/* vCPUs. */
 	{ GOOD "vcpus = ,\n", "f:7: vcpus ',' is not a number or a range below 65536; write them like 0-3,8" },
 	{ GOOD "vcpus = 3-0\n", "f:7: vcpus '3-0' is not a number or a range below 65536; write them like 0-3,8" },

@@ -29,6 +29,7 @@ modules=	# of the guest's kernel, and programs, that a test needs besides
 programs=()
 ram=${GIANTVM_FULLSHARE_RAM:-guest}	# or file
 servers=0	# the hosts that have one
+inside=${GIANTVM_FULLSHARE_INSIDE-yes}	# their nodes have it inside; empty: giantvm serve
 slice=		# MiB of the RAM for each in turn; nothing: all for one
 local=		# MiB that a node may keep; nothing: all
 ports=()
@@ -153,15 +154,19 @@ cluster()
 {
 	local i=0 vcpus host
 
+	for host in $servers; do
+		ports[host]=$(free_port)
+	done
 	# shellcheck disable=SC2086
-	[ "$ram" = file ] || serve $servers
+	[ "$ram" = file ] || [ -n "$inside" ] || serve $servers
 	{
 		echo "[cluster]"
 		echo "name = test-$$"
 		echo "lease_ms = $lease_ms"
 		for host in $servers; do
 			echo "[server S$host]"
-			echo "address = ${address[host]}:${ports[host]:-9999}"
+			echo "address = ${address[host]}:${ports[host]}"
+			[ -z "$inside" ] || [ "$ram" = file ] || echo "node = $host"
 		done
 		echo "[region guest]"
 		echo "size = ${mem}M"
