@@ -11,7 +11,8 @@
 
 #include "vcpu.h"
 #include "serve.h"
-#include "server/server.h"
+/* By its place: QEMU has headers of its own below "qemu/". */
+#include "../server/server.h"
 
 #define OURS_FROM	4096	/* descriptors below are the program's */
 #define ROOM_MORE	4	/* one more page for each so many: see below */
