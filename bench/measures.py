@@ -247,7 +247,7 @@ def beside(folder):
         if not os.access(path, os.X_OK):
             raise Skip("not installed; run it in giantvm's source tree")
         words = [path, "--build", bench.build, "--json"]
-        if bench.smoke and folder == "boot":
+        if bench.smoke and folder in ("boot", "fullshare"):
             raise Skip("a guest takes its time; the guest tests boot some")
         if bench.smoke:
             words.append("--smoke")
@@ -271,6 +271,7 @@ ALL = {
     "server": beside("server"),
     "resident": resident,
     "boot": beside("boot"),
+    "fullshare": beside("fullshare"),
     "metadata": metadata,
     "huge": huge,
     "shared": shared,

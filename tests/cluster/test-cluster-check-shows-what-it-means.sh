@@ -42,6 +42,11 @@ END
 diff "$dir/want" "$dir/got" || fail "the example is shown as another one"
 [ -s "$dir/err" ] && fail "the example is warned of: $(cat "$dir/err")"
 
+# A server inside a node of a guest says so.
+"$giantvm" cluster check "$source/examples/guest.conf" > "$dir/guest" ||
+	fail "the guest's example is refused"
+grep -q "^A .* in node 0$" "$dir/guest" || fail "nothing says where A runs"
+
 # JSON says the same.
 "$giantvm" cluster check --json "$example" | tr -d ' \n' > "$dir/json"
 for text in '"fingerprint":"84294c72a79f765cab2c7b76df5284ef"' \

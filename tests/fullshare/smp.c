@@ -13,6 +13,8 @@
  *			next one's packets go through it, N rounds
  *	smp litmus N	tests/litmus, with a CPU for each thread, N rounds
  *	smp storm N	each CPU starts N programs, one after the other
+ *	smp private N	each CPU works on 1 MiB of its own, N times over; all must
+ *			come to the same
  *	smp spin	keep all CPUs busy, for ever
  *	smp crash CPU	reset the machine from that CPU: by its chipset
  *	smp true	nothing, well: what a storm starts
@@ -124,6 +126,7 @@ static const struct {
 	{ "filter", smp_filter },
 	{ "litmus", smp_litmus },
 	{ "storm", smp_storm },
+	{ "private", smp_private },
 	{ "spin", spin },
 	{ "crash", crash },
 	{ "true", nothing },

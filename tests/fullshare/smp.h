@@ -27,5 +27,6 @@ int smp_code(long rounds);		/* smp-code.c */
 int smp_filter(long rounds);
 int smp_litmus(long rounds);		/* smp-litmus.c */
 int smp_storm(long rounds);		/* smp-storm.c */
+int smp_private(long rounds);		/* smp-private.c */
 
 #endif
