@@ -59,7 +59,7 @@ for target; do
 	clang $flags -I"$root" -I"$root/core" -I"$root/net" -I"$root/tests/fuzz" \
 		-o "$tmp/$target" "$root/tests/fuzz/fuzz-$target.c" \
 		"$root/tests/fuzz/messages.c" "$root/core"/*.c \
-		"$root/net/conn.c" "$root/net/bug.c" $more $link || exit 1
+		"$root/net/conn.c" "$root/net/pipe.c" "$root/net/bug.c" $more $link || exit 1
 	mkdir -p "$tmp/corpus-$target"
 	if ! "$tmp/$target" -max_total_time="$seconds" -max_len=16384 \
 			-timeout=10 -artifact_prefix="$tmp/" \

@@ -83,7 +83,8 @@ int main(void)
 	CHECK(!gvm_shared_stats(a, &s));
 	/* Every page was ours: nothing but the join went to a server. */
 	CHECK(s.sent == 0);
-	CHECK(s.faults >= PAGES / 2);
+	/* Fresh memory comes 2 MiB at a time. */
+	CHECK(s.faults >= PAGES / 2 / 512 && s.faults <= PAGES / 2 / 512 + 1);
 
 	b = join(1, servers, &two, &at_b);
 	for (unsigned i = 0; i < PAGES; i++) {
