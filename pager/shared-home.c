@@ -72,7 +72,7 @@ static void lost(struct gvm_shared *r, struct gvm_home_link *h, const char *why)
 {
 	disconnect(r, h);
 	/* Another node of the cluster may be about to start it. */
-	if (h->joined || r->started || r->flags & GVM_SHARED_WAIT)
+	if (h->joined || r->started || r->flags & GVM_SHARED_LATE)
 		return;
 	gvm_format(r->why, sizeof(r->why),
 		   "server %s: %s; is `giantvm serve` running there?",

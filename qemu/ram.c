@@ -186,7 +186,7 @@ static int join(const char **ret_why)
 	/* The firmware and the kernel fill it from node 0. */
 	config->flags = gvm_has_devices() ? GVM_SHARED_CLAIM : 0;
 	/* A server in another node begins to answer when it has come so far. */
-	config->flags |= GVM_SHARED_WAIT;
+	config->flags |= GVM_SHARED_LATE;
 	config->start = start;
 	config->flush_code = gvm_accel->translates ? flush_code : NULL;
 	config->fatal = memory_is_lost;

@@ -261,14 +261,14 @@ struct gvm_pipe;
 enum gvm_shared_flags {
 	GVM_SHARED_MEMFD	= 1,	/* a memfd: may be mapped more than once */
 	GVM_SHARED_EXISTING	= 2,	/* do not make the region, take it as it is */
-	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process, or a server
-					 * not there yet: wait for it */
+	GVM_SHARED_WAIT		= 4,	/* id taken by a dead process: wait for it */
 	GVM_SHARED_LINUX_6_1	= 8,	/* use nothing that came after Linux 6.1 */
 	/*
 	 * If nobody has touched the region yet, take all of it: first touches
 	 * of fresh memory need no server then.  For the node that fills it.
 	 */
 	GVM_SHARED_CLAIM	= 16,
+	GVM_SHARED_LATE		= 32,	/* a server is not there yet: wait for it */
 };
 
 struct gvm_shared_config {
