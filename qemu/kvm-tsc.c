@@ -57,14 +57,15 @@ static u64 get_offset(CPUState *cpu)
 
 static u64 read_counter(CPUState *cpu)
 {
-	struct {
-		struct kvm_msrs		head;
-		struct kvm_msr_entry	entry;
-	} msr = { .head.nmsrs = 1, .entry.index = MSR_IA32_TSC };
+	/* A list of one: its entries follow the head. */
+	u64 room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8] = { 0 };
+	struct kvm_msrs *msrs = (struct kvm_msrs *)room;
 
-	if (kvm_vcpu_ioctl(cpu, KVM_GET_MSRS, &msr) != 1)
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_IA32_TSC;
+	if (kvm_vcpu_ioctl(cpu, KVM_GET_MSRS, msrs) != 1)
 		gvm_die("KVM does not say the time-stamp counter of a vCPU");
-	return msr.entry.data;
+	return msrs->entries[0].data;
 }
 
 /*
