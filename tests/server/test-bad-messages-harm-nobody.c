@@ -294,7 +294,7 @@ int main(void)
 	never_reads();
 	replayed();
 	noise(1500);
-	CHECK(log_lines);
+	CHECK(__atomic_load_n(&log_lines, __ATOMIC_RELAXED));
 	client_close(&healthy);
 	CHECK(!gvm_server_stop(server));
 	return 0;
