@@ -31,7 +31,7 @@
 #define GVM_PEER_NONE		0xffffu
 #define GVM_FAULTS_PARKED_MAX	1024u
 #define GVM_STAMPS		1024u	/* faults whose time is known */
-#define GVM_SHARED_AWAKE_NS	500000ull /* after an event: no sleep */
+#define GVM_SHARED_AWAKE_NS	200000ull /* after an event: no sleep */
 #define GVM_HOME_RX_BYTES	(256u << 10)
 #define GVM_HOME_TX_BYTES	(1u << 20)
 #define GVM_PEER_RX_BYTES	(64u << 10)
