@@ -36,7 +36,10 @@ test:
 	@tools/run-tests
 
 # At the end 50 boots in a row.
-test-fullshare: all
+test-fullshare:
+	@tools/setup guests
+	@qemu/headers > /dev/null
+	@$(MAKE) --no-print-directory all
 	@meson test -C $(BUILD) --no-rebuild --suite fullshare --print-errorlogs
 	@tests/fullshare/soak $(BUILD) 50
 
