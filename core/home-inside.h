@@ -201,6 +201,14 @@ static inline void gvm_home_due(struct gvm_home *h, u64 at_ns)
 		h->deadline_ns = at_ns;
 }
 
+static inline void gvm_txn_become(struct gvm_home *h, struct gvm_home_txn *t,
+				  enum gvm_txn_kind kind)
+{
+	h->idle -= t->kind == GVM_TXN_IDLE;
+	h->idle += kind == GVM_TXN_IDLE;
+	t->kind = (u8)kind;
+}
+
 /* home-dir.c */
 /* The entry of a page that a message is about. */
 struct gvm_dir *gvm_dir_touch(struct gvm_home *h, u64 page);
@@ -256,6 +264,9 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t);
 void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r);
+void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t);
+
+/* home-answer.c */
 int gvm_on_done(struct gvm_home_call *c);
 int gvm_on_decline(struct gvm_home_call *c);
 int gvm_on_return(struct gvm_home_call *c);

@@ -50,14 +50,6 @@ int gvm_home_claim(struct gvm_home *h, u32 node)
 	return 0;
 }
 
-static void set_kind(struct gvm_home *h, struct gvm_home_txn *t,
-		     enum gvm_txn_kind kind)
-{
-	h->idle -= t->kind == GVM_TXN_IDLE;
-	h->idle += kind == GVM_TXN_IDLE;
-	t->kind = (u8)kind;
-}
-
 /* To be driven by the next tick. */
 static void drive_soon(struct gvm_home_call *c, struct gvm_home_txn *t)
 {
@@ -70,7 +62,7 @@ static void lose(struct gvm_home_call *c, struct gvm_home_txn *t,
 		 struct gvm_dir *d)
 {
 	gvm_home_lose(c->h, d);
-	set_kind(c->h, t, GVM_TXN_IDLE);
+	gvm_txn_become(c->h, t, GVM_TXN_IDLE);
 	gvm_txn_todo(c, t);
 }
 
@@ -90,12 +82,12 @@ static void requester_gone(struct gvm_home_call *c, struct gvm_home_txn *t,
 			lose(c, t, d);
 			return;
 		}
-		set_kind(c->h, t, GVM_TXN_IDLE);
+		gvm_txn_become(c->h, t, GVM_TXN_IDLE);
 		gvm_txn_todo(c, t);
 		return;
 	case GVM_TXN_MOVING:
 		t->dead = !left;
-		set_kind(c->h, t, GVM_TXN_FETCHING);
+		gvm_txn_become(c->h, t, GVM_TXN_FETCHING);
 		drive_soon(c, t);
 		return;
 	case GVM_TXN_ASKING:
@@ -116,7 +108,7 @@ static void owner_died(struct gvm_home_call *c, struct gvm_home_txn *t)
 	case GVM_TXN_SHARING:
 		t->exclusive = t->kind == GVM_TXN_MOVING;
 		if (gvm_home_member(c->h, t->requester)) {
-			set_kind(c->h, t, GVM_TXN_ASKING);
+			gvm_txn_become(c->h, t, GVM_TXN_ASKING);
 			drive_soon(c, t);
 			return;
 		}

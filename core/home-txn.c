@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
  * Transactions: what takes a right away from somebody, from its first message
- * to the answer that ends it.  One at a time for a page; see PROTOCOL.md.
+ * on; the answers that end it are in home-answer.c.  One at a time for a page;
+ * see PROTOCOL.md.
  */
 #include "home-inside.h"
-
-static void set_kind(struct gvm_home *h, struct gvm_home_txn *t,
-		     enum gvm_txn_kind kind)
-{
-	h->idle -= t->kind == GVM_TXN_IDLE;
-	h->idle += kind == GVM_TXN_IDLE;
-	t->kind = (u8)kind;
-}
 
 static void send_grant(struct gvm_home_call *c, const struct gvm_home_txn *t)
 {
@@ -142,7 +135,7 @@ static void begin_invalidating(struct gvm_home_call *c, struct gvm_home_txn *t,
 	send_grant(c, t);
 }
 
-static void send_recall(struct gvm_home_call *c, const struct gvm_home_txn *t)
+void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t)
 {
 	struct gvm_co_msg *m = gvm_home_send(c, GVM_CO_RECALL, t->owner,
 					     t->page, t->seq, t->txn);
@@ -176,12 +169,12 @@ void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
 	t->dead = false;
 	t->due = false;
 	if (t->owner == GVM_NODE_NONE) {
-		set_kind(h, t, GVM_TXN_INVALIDATING);
+		gvm_txn_become(h, t, GVM_TXN_INVALIDATING);
 		begin_invalidating(c, t, r->flags & GVM_CO_HAVE);
 	} else {
-		set_kind(h, t, r->exclusive ? GVM_TXN_MOVING :
+		gvm_txn_become(h, t, r->exclusive ? GVM_TXN_MOVING :
 			 GVM_TXN_SHARING);
-		send_recall(c, t);
+		gvm_txn_recall(c, t);
 		h->stats.recalls++;
 	}
 	h->stats.reads += !r->exclusive;
@@ -235,7 +228,7 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 	case GVM_TXN_MOVING:
 	case GVM_TXN_SHARING:
 	case GVM_TXN_FETCHING:
-		send_recall(c, t);
+		gvm_txn_recall(c, t);
 		return;
 	case GVM_TXN_ASKING:
 		send_cancel(c, t);
@@ -248,12 +241,6 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t)
 {
 	return c->now >= t->driven_ns + c->h->cfg.retry_ns;
-}
-
-static void drive_late(struct gvm_home_call *c, struct gvm_home_txn *t)
-{
-	if (gvm_txn_late(c, t))
-		gvm_txn_drive(c, t, NULL);
 }
 
 /*
@@ -271,197 +258,4 @@ void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 	} else {
 		c->h->stats.ignored++;
 	}
-}
-
-/* The message answers the transaction under way on its page. */
-static bool answers(const struct gvm_home_txn *t, const struct gvm_co_msg *m)
-{
-	return t && t->kind != GVM_TXN_IDLE && t->seq == m->seq;
-}
-
-static bool grants_exclusive(const struct gvm_home_txn *t)
-{
-	return t->kind == GVM_TXN_INVALIDATING || t->kind == GVM_TXN_MOVING ||
-		(t->kind == GVM_TXN_ASKING && t->exclusive);
-}
-
-static void end(struct gvm_home_call *c, struct gvm_home_txn *t)
-{
-	set_kind(c->h, t, GVM_TXN_IDLE);
-	gvm_home_finish(c, t);
-}
-
-/*
- * The giver may hold the only copy: it is the owner, and by just this number.
- * Then its PUT is unconfirmed, and must stay so until home has it.
- */
-static bool needed(const struct gvm_home *h, const struct gvm_home_txn *t,
-		   const struct gvm_co_msg *m)
-{
-	const struct gvm_dir *d = gvm_dir(h, m->page);
-	bool recalled = t && t->kind != GVM_TXN_IDLE;
-
-	return gvm_dir_owner(d) == m->giver &&
-		m->seq + recalled >= gvm_dir_seq(d);
-}
-
-/*
- * A giver whose bytes are not needed any more.  Who it was is only what the
- * sender says.
- */
-static int settled(struct gvm_home_call *c, const struct gvm_home_txn *t)
-{
-	const struct gvm_co_msg *m = c->msg;
-
-	if (m->seq > gvm_dir_seq(gvm_dir(c->h, m->page)))
-		return -EPROTO;
-	c->h->stats.ignored++;
-	if (!answers(t, m) && m->giver < GVM_NODES_MAX && !needed(c->h, t, m))
-		gvm_home_confirm(c, m->giver, m->page, m->seq);
-	return 0;
-}
-
-int gvm_on_done(struct gvm_home_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
-
-	if (!answers(t, m) || t->requester != m->from || !grants_exclusive(t))
-		return settled(c, t);
-	gvm_dir_become(c->h, gvm_dir(c->h, m->page), GVM_DIR_OWNED, m->from);
-	gvm_home_confirm(c, t->owner, t->page, t->seq);
-	end(c, t);
-	return 0;
-}
-
-/*
- * The requester will never take this grant: it began by a request that came
- * late, or its giver is dead.
- */
-int gvm_on_decline(struct gvm_home_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
-	struct gvm_dir *d = gvm_dir(c->h, m->page);
-
-	if (!answers(t, m) || t->requester != m->from)
-		return settled(c, t);
-	if (t->kind == GVM_TXN_INVALIDATING) {
-		/* Who has dropped its copy we do not know: all stay listed. */
-		end(c, t);
-	} else if (t->kind == GVM_TXN_MOVING) {
-		set_kind(c->h, t, GVM_TXN_FETCHING);
-		send_recall(c, t);
-	} else if (t->kind == GVM_TXN_ASKING) {
-		gvm_home_lose(c->h, d);
-		gvm_home_send(c, GVM_CO_LOST, t->requester, t->page, t->seq,
-			      t->txn);
-		end(c, t);
-	} else {
-		return settled(c, t);
-	}
-	return 0;
-}
-
-/* The message's bytes become home's copy, which is the latest. */
-static void store(struct gvm_home_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_dir *d = gvm_dir(c->h, m->page);
-	struct gvm_co_effect *e = &c->out->effect[c->out->nr++];
-
-	*e = (struct gvm_co_effect){ .what = GVM_DO_STORE, .page = m->page };
-	e->bytes = m->flags & GVM_CO_ZERO ? GVM_BYTES_ZERO : GVM_BYTES_MESSAGE;
-	gvm_dir_set_written(d, !(m->flags & GVM_CO_ZERO));
-	gvm_dir_become(c->h, d, GVM_DIR_HOME, GVM_NODE_NONE);
-}
-
-static int returned(struct gvm_home_call *c, struct gvm_home_txn *t)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_dir *d = gvm_dir(c->h, m->page);
-
-	store(c);
-	if (t->kind == GVM_TXN_SHARING) {
-		gvm_dir_add(c->h, d, t->owner);
-		gvm_dir_add(c->h, d, t->requester);
-	} else if (t->kind == GVM_TXN_ASKING) {
-		gvm_dir_add(c->h, d, t->requester);
-	}
-	gvm_home_confirm(c, m->from, m->page, m->seq);
-	end(c, t);
-	return 0;
-}
-
-int gvm_on_return(struct gvm_home_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
-	struct gvm_dir *d = gvm_dir(c->h, m->page);
-	bool bytes = m->flags & (GVM_CO_BYTES | GVM_CO_ZERO);
-
-	if (m->seq > gvm_dir_seq(d) || (!bytes && !(m->flags & GVM_CO_GAVE)))
-		return -EPROTO;
-	if (!answers(t, m)) {
-		c->h->stats.ignored++;
-		gvm_home_confirm(c, m->from, m->page, m->seq);
-		return 0;
-	}
-	if (bytes && ((t->owner == m->from && (t->kind == GVM_TXN_SHARING ||
-					       t->kind == GVM_TXN_FETCHING)) ||
-		      (t->kind == GVM_TXN_ASKING && !t->exclusive &&
-		       t->requester == m->from)))
-		return returned(c, t);
-	if (!bytes && t->kind == GVM_TXN_FETCHING && t->dead &&
-	    t->owner == m->from) {
-		/* The dead may have written to it. */
-		gvm_home_lose(c->h, d);
-		gvm_home_confirm(c, m->from, m->page, m->seq);
-		end(c, t);
-		return 0;
-	}
-	/* The owner reminds us: our RECALL to take it back was lost. */
-	if (!bytes && t->kind == GVM_TXN_FETCHING && t->owner == m->from)
-		send_recall(c, t);
-	c->h->stats.ignored++;
-	return 0;
-}
-
-int gvm_on_put(struct gvm_home_call *c)
-{
-	const struct gvm_co_msg *m = c->msg;
-	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
-	struct gvm_dir *d = gvm_dir(c->h, m->page);
-	bool busy = t && t->kind != GVM_TXN_IDLE;
-
-	if (m->seq > gvm_dir_seq(d) ||
-	    !(m->flags & (GVM_CO_BYTES | GVM_CO_ZERO)))
-		return -EPROTO;
-	if (busy && answers(t, m) && t->requester == m->from &&
-	    grants_exclusive(t)) {
-		/* Its DONE was lost or is late; this says all the more. */
-		gvm_home_confirm(c, t->owner, t->page, t->seq);
-		store(c);
-		gvm_home_confirm(c, m->from, m->page, m->seq);
-		c->h->stats.puts++;
-		end(c, t);
-		return 0;
-	}
-	if (busy && t->owner == m->from && m->seq + 1 == t->seq) {
-		/*
-		 * It will answer the RECALL with just these bytes.  If that
-		 * was lost, perhaps nobody else will ever ask for the page.
-		 */
-		c->h->stats.ignored++;
-		drive_late(c, t);
-		return 0;
-	}
-	if (!busy && gvm_dir_owner(d) == m->from && gvm_dir_seq(d) == m->seq) {
-		store(c);
-		c->h->stats.puts++;
-	} else {
-		c->h->stats.ignored++;
-	}
-	gvm_home_confirm(c, m->from, m->page, m->seq);
-	return 0;
 }
