@@ -119,6 +119,24 @@ static int check_range(const struct gvm_head *head, const void *payload,
 			  head->payload_len - CO_BYTES, lo, hi, ret_why);
 }
 
+/* What is granted without a DONE: exclusive, and told by one sharer at most. */
+static int check_open(const struct gvm_head *head,
+		      const struct gvm_coherence *co, const char **ret_why)
+{
+	u32 lo = gvm_le16(co->lo), hi = gvm_le16(co->hi);
+
+	if (head->type == GVM_CO_GRANT && head->flags & GVM_CO_OPEN &&
+	    !(head->flags & GVM_CO_EXCLUSIVE))
+		return gvm_codec_refuse(ret_why, "open grant that is not exclusive");
+	if ((head->type == GVM_CO_INVALIDATE ||
+	     head->type == GVM_CO_INVALIDATED) &&
+	    head->flags & GVM_CO_EXCLUSIVE &&
+	    (hi != lo + 1 || gvm_le16(co->slot) ||
+	     head->payload_len != CO_BYTES))
+		return gvm_codec_refuse(ret_why, "grant by more than one sharer");
+	return 0;
+}
+
 static int check_tag(const struct gvm_head *head, const struct co_rule *rule,
 		     const struct gvm_coherence *co, const char **ret_why)
 {
@@ -152,6 +170,8 @@ int gvm_codec_check_co(const struct gvm_head *head, const void *payload,
 	    !who_ok(co.giver, NODE | HOME | NONE))
 		return gvm_codec_refuse(ret_why, "node id out of range");
 	err = check_range(head, payload, &co, ret_why);
+	if (!err)
+		err = check_open(head, &co, ret_why);
 	return err ? err : check_tag(head, rule, &co, ret_why);
 }
 

@@ -41,8 +41,8 @@ struct shape {
 #define CO(flags)	{ (flags), 1, CO_BYTES, CO_BYTES, true }
 #define CO_PAGE(flags)	{ (flags), GVM_PAGE_BYTES, CO_BYTES, \
 			  CO_BYTES + GVM_PAGE_BYTES, true }
-#define CO_LIST		{ 0, 8, CO_BYTES, CO_BYTES + GVM_CO_LIST_BYTES_MAX, \
-			  true }
+#define CO_LIST(flags)	{ (flags), 8, CO_BYTES, \
+			  CO_BYTES + GVM_CO_LIST_BYTES_MAX, true }
 #define LISTS(type, max) { 0, 8, sizeof(struct type), \
 			   sizeof(struct type) + (max), false }
 
@@ -69,11 +69,12 @@ static const struct shape shapes[GVM_MSG_TYPE_NR] = {
 	[GVM_MSG_STATS]		= FIXED(gvm_server_stats),
 	[GVM_CO_GET_SHARED]	= CO(GVM_CO_DIRECT),
 	[GVM_CO_GET_EXCLUSIVE]	= CO(GVM_CO_HAVE),
-	[GVM_CO_GRANT]		= CO_PAGE(GVM_CO_EXCLUSIVE | GVM_CO_SERVE),
+	[GVM_CO_GRANT]		= CO_PAGE(GVM_CO_EXCLUSIVE | GVM_CO_SERVE |
+					  GVM_CO_OPEN),
 	[GVM_CO_DONE]		= CO(0),
 	[GVM_CO_DECLINE]	= CO(GVM_CO_EXCLUSIVE),
-	[GVM_CO_INVALIDATE]	= CO_LIST,
-	[GVM_CO_INVALIDATED]	= CO(0),
+	[GVM_CO_INVALIDATE]	= CO_LIST(GVM_CO_EXCLUSIVE),
+	[GVM_CO_INVALIDATED]	= CO(GVM_CO_EXCLUSIVE),
 	[GVM_CO_RECALL]		= CO(GVM_CO_EXCLUSIVE | GVM_CO_GAVE),
 	[GVM_CO_RETURN]		= CO_PAGE(GVM_CO_GAVE),
 	[GVM_CO_PUT]		= CO_PAGE(0),
@@ -159,7 +160,7 @@ static int check_hello(const void *payload, const char **ret_why)
 	if (high > GVM_WIRE_VERSION)
 		return 0;
 	if (gvm_le32(hello.features))
-		return gvm_codec_refuse(ret_why, "features that version 1 has not");
+		return gvm_codec_refuse(ret_why, "features that version 2 has not");
 	if (gvm_le64(hello.reserved[0]) || gvm_le64(hello.reserved[1]))
 		return gvm_codec_refuse(ret_why, "reserved field is not zero");
 	return 0;

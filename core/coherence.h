@@ -45,12 +45,14 @@ enum gvm_co_type {
 };
 
 /* gvm_co_msg.flags */
-#define GVM_CO_EXCLUSIVE	0x01u	/* GRANT, RECALL, CANCEL */
+#define GVM_CO_EXCLUSIVE	0x01u	/* GRANT, RECALL, CANCEL; INVALIDATE,
+					 * INVALIDATED: it is an open grant, too */
 #define GVM_CO_HAVE		0x02u	/* GET_EXCLUSIVE: no bytes needed */
 #define GVM_CO_DIRECT		0x04u	/* GET_SHARED: a REFER that failed */
 #define GVM_CO_GAVE		0x08u	/* RETURN: it was given away, no bytes;
 					 * RECALL: if it was, say so */
 #define GVM_CO_SERVE		0x40u	/* GRANT: you may have to serve others */
+#define GVM_CO_OPEN		0x80u	/* GRANT: no DONE, please */
 #define GVM_CO_BYTES		0x10u	/* GRANT, RETURN, PUT: with a page */
 #define GVM_CO_ZERO		0x20u	/* the same: a page of zeros */
 
@@ -72,7 +74,8 @@ struct gvm_co_msg {
 	u64	seq;
 	u64	txn;
 	u64	need;		/* GRANT: slots that must be INVALIDATED first;
-				 * GET_EXCLUSIVE: slots that were */
+				 * GET_EXCLUSIVE: slots that were;
+				 * RECALL: txn of your grant, if it is open */
 	/*
 	 * INVALIDATE: whom to pass it on to, those in [lo, hi); NULL: nobody.
 	 * Valid until the next call of the core; who delivers later copies it.

@@ -73,8 +73,34 @@ int gvm_on_done(struct gvm_home_call *c)
 }
 
 /*
+ * The owner never took its open grant, and will not: home's copy is the latest,
+ * and the recall goes on as if it had been so from the start.
+ */
+static int owner_declined(struct gvm_home_call *c, struct gvm_home_txn *t)
+{
+	struct gvm_dir *d = gvm_dir(c->h, t->page);
+	const struct gvm_request_in r = {
+		.page = t->page, .txn = t->txn, .node = t->requester,
+		.flags = GVM_CO_DIRECT,
+	};
+
+	gvm_open_undo(c->h, d);
+	t->owner = GVM_NODE_NONE;
+	if (t->kind == GVM_TXN_MOVING) {
+		gvm_txn_become(c->h, t, GVM_TXN_INVALIDATING);
+		gvm_txn_invalidate(c, t, false);
+		return 0;
+	}
+	if (t->kind == GVM_TXN_SHARING && gvm_home_member(c->h, r.node) &&
+	    gvm_members(c->h)[r.node] == r.txn >> 32)
+		gvm_home_grant_shared(c, d, &r);
+	end(c, t);
+	return 0;
+}
+
+/*
  * The requester will never take this grant: it began by a request that came
- * late, or its giver is dead.
+ * late, or its giver is dead.  Or the owner never took the one before.
  */
 int gvm_on_decline(struct gvm_home_call *c)
 {
@@ -82,6 +108,10 @@ int gvm_on_decline(struct gvm_home_call *c)
 	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
 	struct gvm_dir *d = gvm_dir(c->h, m->page);
 
+	if (!t || t->kind == GVM_TXN_IDLE)
+		gvm_open_declined(c);
+	else if (answers(t, m) && t->owner == m->from && gvm_dir_is_open(d))
+		return owner_declined(c, t);
 	if (!answers(t, m) || t->requester != m->from)
 		return settled(c, t);
 	if (t->kind == GVM_TXN_INVALIDATING) {

@@ -14,6 +14,7 @@
 #define FORMAT_AT	50
 #define BUSY		(1ull << 52)
 #define WRITTEN		(1ull << 53)
+#define OPEN		(1ull << 54)
 #define INLINE_MAX	4u
 #define ID_BITS		14u
 #define ID_MASK		((1ull << ID_BITS) - 1)
@@ -89,8 +90,27 @@ void gvm_dir_set_written(struct gvm_dir *d, bool written)
 
 u16 gvm_dir_owner(const struct gvm_dir *d)
 {
-	return gvm_dir_kind(d) == GVM_DIR_OWNED ? (u16)(d->b - 1) :
+	return gvm_dir_kind(d) == GVM_DIR_OWNED ? (u16)((d->b & ID_MASK) - 1) :
 		GVM_NODE_NONE;
+}
+
+bool gvm_dir_is_open(const struct gvm_dir *d)
+{
+	return d->a & OPEN;
+}
+
+u16 gvm_dir_open_other(const struct gvm_dir *d)
+{
+	u64 id = d->b >> ID_BITS & ID_MASK;
+
+	return gvm_dir_is_open(d) && id ? (u16)(id - 1) : GVM_NODE_NONE;
+}
+
+u64 gvm_dir_open_txn(const struct gvm_home *h, const struct gvm_dir *d)
+{
+	u64 epoch = gvm_members(h)[gvm_dir_owner(d)];
+
+	return epoch << 32 | (u32)(d->b >> 2 * ID_BITS);
 }
 
 static void set_free(struct gvm_home *h, u64 i)
@@ -117,8 +137,23 @@ void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
 	    gvm_dir_format(d) == GVM_DIR_SET)
 		set_free(h, d->b);
 	set_format(d, GVM_DIR_INLINE);
-	d->a = (d->a & ~(3ull << KIND_AT)) | (u64)kind << KIND_AT;
+	d->a = (d->a & ~(3ull << KIND_AT | OPEN)) | (u64)kind << KIND_AT;
 	d->b = kind == GVM_DIR_OWNED ? owner + 1ull : 0;
+}
+
+void gvm_dir_open(struct gvm_home *h, struct gvm_dir *d, u16 owner, u16 other,
+		  u64 txn)
+{
+	gvm_dir_become(h, d, GVM_DIR_OWNED, owner);
+	d->a |= OPEN;
+	if (other != GVM_NODE_NONE)
+		d->b |= (other + 1ull) << ID_BITS;
+	d->b |= (u64)(u32)txn << 2 * ID_BITS;
+}
+
+void gvm_dir_close(struct gvm_dir *d)
+{
+	d->a &= ~OPEN;
 }
 
 static u64 coarse_bit(u16 node)
@@ -195,6 +230,26 @@ bool gvm_dir_has(const struct gvm_home *h, const struct gvm_dir *d, u16 node)
 			return true;
 	}
 	return false;
+}
+
+u32 gvm_dir_others(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
+		   u16 *ret_one)
+{
+	u32 n = 0;
+
+	*ret_one = GVM_NODE_NONE;
+	if (gvm_dir_format(d) != GVM_DIR_INLINE)
+		return 2;
+	for (u32 i = 0; i < INLINE_MAX && n < 2; i++) {
+		u64 id = d->b >> i * ID_BITS & ID_MASK;
+
+		if (!id || id == node + 1ull ||
+		    !gvm_sharers_has(&h->live, (u32)id - 1))
+			continue;
+		*ret_one = (u16)(id - 1);
+		n++;
+	}
+	return n;
 }
 
 void gvm_dir_list(const struct gvm_home *h, const struct gvm_dir *d,

@@ -19,8 +19,10 @@
 
 /* 16 bytes; all zero: home has it, no sharers, never written. */
 struct gvm_dir {
-	u64	a;	/* seq 48, kind 2, format 2, busy 1, written 1 */
-	u64	b;	/* owner + 1, 4 ids + 1 of 14 bits, handle, or vector */
+	u64	a;	/* seq 48, kind 2, format 2, busy 1, written 1, open 1 */
+	u64	b;	/* 4 ids + 1 of 14 bits, handle, or vector; or of an
+			 * owner: id + 1, and of an open grant another
+			 * id + 1 and 32 bits of its txn */
 };
 static_assert(sizeof(struct gvm_dir) == 16, "directory entry");
 
@@ -122,6 +124,7 @@ struct gvm_home {
 	bool	sweeping;
 	struct gvm_sharers live;	/* members */
 	struct gvm_sharers dying;	/* dead, not yet swept for */
+	struct gvm_sharers left;	/* of them, those that went in peace */
 	struct gvm_sharers scratch;	/* list of the INVALIDATEs of a call */
 	struct gvm_home_storm storm[GVM_STORMS];
 	size_t	member_at;	/* epoch of each node, 0: no member */
@@ -223,6 +226,21 @@ void gvm_dir_set_busy(struct gvm_dir *d, bool busy);
 bool gvm_dir_written(const struct gvm_dir *d);
 void gvm_dir_set_written(struct gvm_dir *d, bool written);
 u16 gvm_dir_owner(const struct gvm_dir *d);
+/*
+ * The owner was granted home's own copy and has said nothing yet: see "Open
+ * grants" in PROTOCOL.md.  other: a sharer that it must hear from first, or NONE.
+ */
+void gvm_dir_open(struct gvm_home *h, struct gvm_dir *d, u16 owner, u16 other,
+		  u64 txn);
+bool gvm_dir_is_open(const struct gvm_dir *d);
+/* Its owner is dead: whether it took it, nobody can say any more. */
+void gvm_dir_close(struct gvm_dir *d);
+u16 gvm_dir_open_other(const struct gvm_dir *d);
+/* Of the owner's membership, which is alive. */
+u64 gvm_dir_open_txn(const struct gvm_home *h, const struct gvm_dir *d);
+/* Live sharers but node: 0, 1 (which?) or more: 2 and no more is counted. */
+u32 gvm_dir_others(const struct gvm_home *h, const struct gvm_dir *d, u16 node,
+		   u16 *ret_one);
 /* No sharers any more; then one owner, or lost, or home's own. */
 void gvm_dir_become(struct gvm_home *h, struct gvm_dir *d,
 		    enum gvm_dir_kind kind, u16 owner);
@@ -252,7 +270,27 @@ void gvm_home_confirm(struct gvm_home_call *c, u16 to, u64 page, u64 seq);
 /* A transaction is over: whose turn is next? */
 void gvm_home_finish(struct gvm_home_call *c, struct gvm_home_txn *t);
 void gvm_home_lose(struct gvm_home *h, struct gvm_dir *d);
+/* The owner is no member any more, and nothing is under way. */
+void gvm_home_lose_owner(struct gvm_home *h, struct gvm_dir *d);
 bool gvm_home_room(const struct gvm_home_call *c);
+
+void gvm_home_grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
+			   const struct gvm_request_in *r);
+
+/* home-open.c */
+/* False: it needs a transaction. */
+bool gvm_open_begin(struct gvm_home_call *c, struct gvm_dir *d,
+		    const struct gvm_request_in *r);
+/*
+ * The owner asks.  True: that was all; false: its grant is void, or it has given
+ * the page away and asks anew.
+ */
+bool gvm_open_asked(struct gvm_home_call *c, struct gvm_dir *d,
+		    const struct gvm_request_in *r);
+/* The owner never took it, and never will. */
+void gvm_open_undo(struct gvm_home *h, struct gvm_dir *d);
+/* A DECLINE for a page that is not busy. */
+void gvm_open_declined(struct gvm_home_call *c);
 
 /* home-txn.c */
 void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
@@ -265,6 +303,9 @@ bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t);
 void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r);
 void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t);
+/* Home's copy is the latest: tell the sharers, and grant it. */
+void gvm_txn_invalidate(struct gvm_home_call *c, struct gvm_home_txn *t,
+			bool said_have);
 
 /* home-answer.c */
 int gvm_on_done(struct gvm_home_call *c);

@@ -99,10 +99,24 @@ static void requester_gone(struct gvm_home_call *c, struct gvm_home_txn *t,
 	}
 }
 
-static void owner_died(struct gvm_home_call *c, struct gvm_home_txn *t)
+static void owner_gone(struct gvm_home_call *c, struct gvm_home_txn *t,
+		       bool left)
 {
 	struct gvm_dir *d = gvm_dir(c->h, t->page);
 
+	if (left && gvm_dir_is_open(d)) {
+		/* It never took the page.  Who waits for it asks again. */
+		gvm_open_undo(c->h, d);
+		gvm_txn_become(c->h, t, GVM_TXN_IDLE);
+		gvm_txn_todo(c, t);
+		return;
+	}
+	/*
+	 * The id may be another's before this has ended: an open grant must
+	 * not be taken for that one's.
+	 */
+	if (gvm_dir_owner(d) == t->owner)
+		gvm_dir_close(d);
 	switch (t->kind) {
 	case GVM_TXN_MOVING:
 	case GVM_TXN_SHARING:
@@ -134,6 +148,8 @@ static void gone(struct gvm_home *h, u32 node, bool left, u64 now_ns,
 	gvm_members(h)[node] = 0;
 	gvm_sharers_remove(&h->live, node);
 	gvm_sharers_add(&h->dying, node);
+	if (left)
+		gvm_sharers_add(&h->left, node);
 	h->sweeping = true;
 	h->sweep_at = 0;
 	gvm_home_due(h, now_ns);
@@ -143,7 +159,7 @@ static void gone(struct gvm_home *h, u32 node, bool left, u64 now_ns,
 		if (t->kind == GVM_TXN_FREE || t->kind == GVM_TXN_IDLE)
 			continue;
 		if (t->owner == node)
-			owner_died(&c, t);
+			owner_gone(&c, t, left);
 		else if (t->requester == node)
 			requester_gone(&c, t, left);
 		/* A slot of the dead is left out when the writer asks again. */
@@ -164,6 +180,17 @@ void gvm_home_leave(struct gvm_home *h, u32 node, u64 now_ns,
 	gone(h, node, true, now_ns, out);
 }
 
+/* A transaction looks after the page.  Between two, nobody does. */
+static bool under_way(const struct gvm_home *h, u64 page)
+{
+	const struct gvm_home_txn *t;
+
+	if (!gvm_dir_busy(gvm_dir(h, page)))
+		return false;
+	t = gvm_txn_find(h, page);
+	return t && t->kind != GVM_TXN_IDLE;
+}
+
 static void sweep(struct gvm_home *h)
 {
 	u64 end = h->sweep_at + SWEEP_PAGES;
@@ -178,10 +205,10 @@ static void sweep(struct gvm_home *h)
 		if (h->claimer && gvm_sharers_has(&h->dying, h->claimer - 1))
 			gvm_dir_touch(h, h->cfg.page0 + h->sweep_at);
 		owner = gvm_dir_owner(d);
-		if (owner == GVM_NODE_NONE || gvm_dir_busy(d) ||
-		    gvm_home_member(h, owner))
+		if (owner == GVM_NODE_NONE || gvm_home_member(h, owner) ||
+		    under_way(h, h->cfg.page0 + h->sweep_at))
 			continue;
-		gvm_home_lose(h, d);
+		gvm_home_lose_owner(h, d);
 	}
 	if (h->sweep_at < h->cfg.pages)
 		return;
@@ -189,6 +216,7 @@ static void sweep(struct gvm_home *h)
 	if (h->claimer && gvm_sharers_has(&h->dying, h->claimer - 1))
 		h->claimer = 0;
 	gvm_sharers_clear(&h->dying);
+	gvm_sharers_clear(&h->left);
 }
 
 static void do_todo(struct gvm_home_call *c)

@@ -123,8 +123,8 @@ static void send_slots(struct gvm_home_call *c, const struct gvm_home_txn *t,
 	}
 }
 
-static void begin_invalidating(struct gvm_home_call *c, struct gvm_home_txn *t,
-			       bool said_have)
+void gvm_txn_invalidate(struct gvm_home_call *c, struct gvm_home_txn *t,
+			bool said_have)
 {
 	struct gvm_dir *d = gvm_dir(c->h, t->page);
 
@@ -148,6 +148,8 @@ void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t)
 		m->flags = GVM_CO_EXCLUSIVE;
 	if (t->kind == GVM_TXN_FETCHING && t->dead)
 		m->flags = GVM_CO_GAVE;
+	if (gvm_dir_is_open(gvm_dir(c->h, t->page)))
+		m->need = gvm_dir_open_txn(c->h, gvm_dir(c->h, t->page));
 }
 
 /* t is IDLE and becomes the transaction of this request. */
@@ -170,7 +172,7 @@ void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
 	t->due = false;
 	if (t->owner == GVM_NODE_NONE) {
 		gvm_txn_become(h, t, GVM_TXN_INVALIDATING);
-		begin_invalidating(c, t, r->flags & GVM_CO_HAVE);
+		gvm_txn_invalidate(c, t, r->flags & GVM_CO_HAVE);
 	} else {
 		gvm_txn_become(h, t, r->exclusive ? GVM_TXN_MOVING :
 			 GVM_TXN_SHARING);

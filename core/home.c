@@ -45,6 +45,15 @@ void gvm_home_lose(struct gvm_home *h, struct gvm_dir *d)
 	h->stats.lost++;
 }
 
+void gvm_home_lose_owner(struct gvm_home *h, struct gvm_dir *d)
+{
+	/* Who leaves has given back all it had: it never took this. */
+	if (gvm_dir_is_open(d) && gvm_sharers_has(&h->left, gvm_dir_owner(d)))
+		gvm_open_undo(h, d);
+	else
+		gvm_home_lose(h, d);
+}
+
 /* The entry of a page that is asked for so often that others should serve it. */
 static struct gvm_home_storm *storming(struct gvm_home_call *c, u64 page)
 {
@@ -84,8 +93,8 @@ static u16 server_of(struct gvm_home_call *c, const struct gvm_dir *d,
 }
 
 /* Home's copy is the latest: no turn needed, and no DONE. */
-static void grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
-			 const struct gvm_request_in *r)
+void gvm_home_grant_shared(struct gvm_home_call *c, struct gvm_dir *d,
+			   const struct gvm_request_in *r)
 {
 	struct gvm_home *h = c->h;
 	struct gvm_home_storm *s = storming(c, r->page);
@@ -152,21 +161,25 @@ static void serve(struct gvm_home_call *c, struct gvm_home_txn *t,
 	u16 owner = gvm_dir_owner(d);
 
 	if (owner != GVM_NODE_NONE && !gvm_home_member(h, owner))
-		gvm_home_lose(h, d);
+		gvm_home_lose_owner(h, d);
 	if (gvm_dir_kind(d) == GVM_DIR_LOST) {
 		gvm_home_send(c, GVM_CO_LOST, r->node, r->page, gvm_dir_seq(d),
 			      r->txn);
 		return;
 	}
 	if (owner == r->node) {
-		/* Sent before it became the owner, and late. */
-		h->stats.ignored++;
-		return;
+		if (gvm_open_asked(c, d, r))
+			return;
+		/* It wants something else by now, so it never took that. */
+		gvm_open_undo(h, d);
 	}
+	owner = gvm_dir_owner(d);
 	if (owner == GVM_NODE_NONE && !r->exclusive) {
-		grant_shared(c, d, r);
+		gvm_home_grant_shared(c, d, r);
 		return;
 	}
+	if (owner == GVM_NODE_NONE && gvm_open_begin(c, d, r))
+		return;
 	if (!t)
 		t = gvm_txn_take(h, r->page);
 	if (!t) {
@@ -229,6 +242,10 @@ static int on_get(struct gvm_home_call *c)
 		gvm_txn_asked(c, t, &r);
 		return 0;
 	}
+	if (t->kind != GVM_TXN_IDLE && t->owner == r.node &&
+	    gvm_dir_is_open(gvm_dir(h, r.page)) &&
+	    gvm_open_asked(c, gvm_dir(h, r.page), &r))
+		return 0;
 	if (t->kind != GVM_TXN_IDLE && t->requester == r.node &&
 	    gvm_txn_older(r.txn, t->txn)) {
 		/* It asks for a later want by now. */

@@ -78,6 +78,7 @@ static void ask_first(struct gvm_node_call *c, struct gvm_node_rec *rec)
 	w->got = 0;
 	w->got_seq = 0;
 	w->stale = 0;
+	w->open = false;
 	w->backoff = 0;
 	w->first_ns = c->now;
 	w->asked_once = true;
@@ -193,7 +194,7 @@ static void do_tell(struct gvm_node_call *c, u32 actions,
 		gvm_give_start(c, c->buffer, GVM_GIVE_PUT, rec->seq);
 	if (actions & GVM_SHACT_ACK)
 		gvm_acknowledge(c);
-	if (actions & GVM_SHACT_DONE)
+	if (actions & GVM_SHACT_DONE && !(w && w->open))
 		gvm_send_done(c, rec->seq, w ? w->txn : m->txn,
 			  w ? w->giver : m->giver);
 	if (actions & GVM_SHACT_GET)
@@ -245,6 +246,21 @@ static void take_seq(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		rec->seq = w->seq;
 }
 
+/* A RECALL that came before the grant: it is met when the hold is over. */
+static void recall_waits(struct gvm_node_call *c, struct gvm_node_rec *rec)
+{
+	struct gvm_node_demand *d;
+	u64 until = gvm_node_stays(c, rec);
+
+	if (rec->demand == GVM_NONE16)
+		return;
+	d = &c->n->demand[rec->demand];
+	if (d->msg.type != GVM_CO_RECALL)
+		return;
+	d->until_ns = until ? until : c->now;
+	gvm_node_due(c->n, GVM_DUE_HOLD, d->until_ns);
+}
+
 /*
  * One step of the table and all that it entails.  0; or -EPROTO, -EAGAIN (no
  * buffer): nothing was changed.  The record may be gone afterwards.
@@ -293,8 +309,10 @@ int gvm_node_event(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		gvm_want_free(n, rec->want);
 		rec->want = GVM_NONE16;
 	}
-	if (next == GVM_SHARE_MODIFIED)
+	if (next == GVM_SHARE_MODIFIED) {
 		gvm_pins_ready(c);
+		recall_waits(c, rec);
+	}
 	gvm_rec_tidy(n, c->page);
 	return 0;
 }

@@ -31,16 +31,6 @@ static u16 find(const struct gvm_node *n, u64 page, u64 seq)
 	return i;
 }
 
-static u16 find_put(const struct gvm_node *n, u64 page)
-{
-	u16 i = *gvm_chain(n, page);
-
-	while (i != GVM_NONE16 && (gvm_give(n, i)->page != page ||
-				   gvm_give(n, i)->kind != GVM_GIVE_PUT))
-		i = gvm_give(n, i)->next;
-	return i;
-}
-
 bool gvm_give_is_put(const struct gvm_node *n, u64 page, u64 seq)
 {
 	u16 i = find(n, page, seq);
@@ -109,10 +99,6 @@ static int turn_put(struct gvm_node_call *c, u16 i)
 	const struct gvm_co_msg *m = c->msg;
 	bool home = m->requester == GVM_NODE_HOME;
 
-	if (m->seq <= g->seq) {
-		c->n->stats.ignored++;
-		return 0;
-	}
 	g->seq = m->seq;
 	g->txn = m->txn;
 	g->requester = m->requester;
@@ -146,6 +132,29 @@ static int answer_again(struct gvm_node_call *c, u16 i)
 	return 0;
 }
 
+/*
+ * A recall finds nothing here.  Of an open grant (need), home does not know
+ * whether it was taken: it may be on its way, or not be wanted any more.
+ */
+static int nothing_here(struct gvm_node_call *c, struct gvm_node_rec *rec)
+{
+	const struct gvm_co_msg *m = c->msg;
+	struct gvm_node *n = c->n;
+	bool old = rec && gvm_share_mapped(rec->state) && rec->seq >= m->seq;
+
+	if (!m->need || old) {
+		/* It was answered, and that was confirmed. */
+		n->stats.ignored++;
+		return 0;
+	}
+	if (rec && rec->want != GVM_NONE16 &&
+	    gvm_want(n, rec->want)->txn == m->need)
+		return gvm_node_defer(c, rec, c->now + n->cfg.retry_ns) ? 0 :
+			-EAGAIN;
+	gvm_emit_send(c, GVM_CO_DECLINE, GVM_NODE_HOME, m->seq, m->txn);
+	return 0;
+}
+
 int gvm_on_recall(struct gvm_node_call *c)
 {
 	const struct gvm_co_msg *m = c->msg;
@@ -164,12 +173,13 @@ int gvm_on_recall(struct gvm_node_call *c)
 		rec = gvm_rec_find(c->n, c->page);
 	}
 	if (!rec || rec->state != GVM_SHARE_MODIFIED || m->seq <= rec->seq) {
-		i = find_put(c->n, c->page);
-		if (i != GVM_NONE16)
-			return turn_put(c, i);
-		/* An old one: it was answered, and that was confirmed. */
-		c->n->stats.ignored++;
-		return 0;
+		/*
+		 * Just the PUT of what it recalls.  One of before may be here
+		 * still, unconfirmed, and its bytes are old.
+		 */
+		if (gvm_give_is_put(c->n, c->page, m->seq - 1))
+			return turn_put(c, find(c->n, c->page, m->seq - 1));
+		return nothing_here(c, rec);
 	}
 	until = gvm_node_stays(c, rec);
 	if (until && gvm_node_defer(c, rec, until))

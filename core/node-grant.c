@@ -17,10 +17,12 @@ static int unwanted_grant(struct gvm_node_call *c,
 		gvm_serving_keep(c);
 		return 0;
 	}
-	have = rec && rec->state == GVM_SHARE_MODIFIED && rec->seq == m->seq;
-	if (have || gvm_give_is_put(c->n, c->page, m->seq))
+	have = (rec && rec->state == GVM_SHARE_MODIFIED &&
+		rec->seq == m->seq) || gvm_give_is_put(c->n, c->page, m->seq);
+	/* Home looks at a DECLINE of an open grant only while it is at seq. */
+	if (have && !(m->flags & GVM_CO_OPEN))
 		gvm_send_done(c, m->seq, m->txn, m->giver);
-	else
+	else if (!have)
 		gvm_emit_send(c, GVM_CO_DECLINE, GVM_NODE_HOME, m->seq,
 			      m->txn)->giver = m->giver;
 	return 0;
@@ -47,10 +49,11 @@ static void new_grant(struct gvm_node_want *w, const struct gvm_co_msg *m)
 	w->seq = m->seq;
 	w->need = m->need;
 	w->giver = m->giver;
+	w->open = m->flags & GVM_CO_OPEN;
 }
 
-static int exclusive_grant(struct gvm_node_call *c, struct gvm_node_rec *rec,
-			   struct gvm_node_want *w)
+int gvm_exclusive_grant(struct gvm_node_call *c, struct gvm_node_rec *rec,
+			struct gvm_node_want *w)
 {
 	const struct gvm_co_msg *m = c->msg;
 	bool granted = rec->state == GVM_SHARE_GRANTED ||
@@ -103,7 +106,7 @@ int gvm_on_grant(struct gvm_node_call *c)
 	if (!w->txn || w->txn != c->msg->txn)
 		return unwanted_grant(c, rec);
 	if (c->msg->flags & GVM_CO_EXCLUSIVE)
-		return exclusive_grant(c, rec, w);
+		return gvm_exclusive_grant(c, rec, w);
 	if (rec->state != GVM_SHARE_WANT_SHARED &&
 	    rec->state != GVM_SHARE_WANT_SHARED_MORE)
 		return -EPROTO;

@@ -51,6 +51,7 @@ struct gvm_node_want {
 	u8	backoff;
 	bool	used;
 	bool	zero;		/* kept bytes are zeros */
+	bool	open;		/* the grant needs no DONE */
 	bool	waited;
 	bool	asked_once;	/* its answer measures a round trip */
 };
@@ -267,6 +268,9 @@ void gvm_became(struct gvm_node_call *c, struct gvm_node_rec *rec, u8 before);
 /* node-grant.c */
 int gvm_on_grant(struct gvm_node_call *c);
 int gvm_on_lost(struct gvm_node_call *c);
+/* c->msg is the grant, of the want's txn. */
+int gvm_exclusive_grant(struct gvm_node_call *c, struct gvm_node_rec *rec,
+			struct gvm_node_want *w);
 
 /* node.c */
 /* A claimed page gets its record, and is mapped.  -EAGAIN: no record. */

@@ -11,8 +11,8 @@
 #define CHILD_BITS	3u
 static_assert(1u << CHILD_BITS == GVM_FANOUT, "a slot names relay and child");
 
-static void answer(struct gvm_node_call *c, u16 to, u64 seq, u64 txn, u16 slot,
-		   u16 lo, u16 hi)
+static struct gvm_co_msg *answer(struct gvm_node_call *c, u16 to, u64 seq,
+				 u64 txn, u16 slot, u16 lo, u16 hi)
 {
 	struct gvm_co_msg *m = gvm_emit_send(c, GVM_CO_INVALIDATED, to, seq,
 					     txn);
@@ -20,6 +20,7 @@ static void answer(struct gvm_node_call *c, u16 to, u64 seq, u64 txn, u16 slot,
 	m->slot = slot;
 	m->lo = lo;
 	m->hi = hi;
+	return m;
 }
 
 static void relay_done(struct gvm_node_call *c, struct gvm_node_relay *r)
@@ -44,7 +45,7 @@ void gvm_acknowledge(struct gvm_node_call *c)
 
 	if (c->relay == GVM_NONE16) {
 		answer(c, whom_to_answer(m), m->seq, m->txn, m->slot, m->lo,
-		       m->hi);
+		       m->hi)->flags = m->flags & GVM_CO_EXCLUSIVE;
 		return;
 	}
 	r = gvm_relay(c->n, c->relay);
@@ -259,6 +260,28 @@ ignore:
 	return 0;
 }
 
+/* Home left it to the only other sharer to say that the page is ours. */
+static int grant_too(struct gvm_node_call *c, struct gvm_node_rec *rec,
+		     struct gvm_node_want *w)
+{
+	const struct gvm_co_msg *m = c->msg;
+	struct gvm_co_msg grant = *m;
+	int err;
+
+	if (!gvm_share_wanting(rec->state) ||
+	    rec->state == GVM_SHARE_WANT_SHARED ||
+	    rec->state == GVM_SHARE_WANT_SHARED_MORE)
+		return -EPROTO;
+	grant.type = GVM_CO_GRANT;
+	grant.flags = GVM_CO_EXCLUSIVE | GVM_CO_OPEN;
+	grant.need = 1ull << grant.slot;
+	grant.giver = GVM_NODE_NONE;
+	c->msg = &grant;
+	err = gvm_exclusive_grant(c, rec, w);
+	c->msg = m;
+	return err;
+}
+
 /* A slot of our own want, or a child of an invalidation that we relay. */
 int gvm_on_invalidated(struct gvm_node_call *c)
 {
@@ -281,6 +304,8 @@ int gvm_on_invalidated(struct gvm_node_call *c)
 		w->got = 0;
 	}
 	w->got |= 1ull << m->slot;
+	if (m->flags & GVM_CO_EXCLUSIVE)
+		return grant_too(c, rec, w);
 	if ((rec->state == GVM_SHARE_GRANTED ||
 	     rec->state == GVM_SHARE_GRANTED_UPGRADE) && w->seq == m->seq &&
 	    !(w->need & ~w->got))

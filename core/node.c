@@ -33,12 +33,27 @@ u64 gvm_node_stays(const struct gvm_node_call *c,
 	return 0;
 }
 
+/*
+ * Home takes the page back, since who was to have it is dead or declined.  What it
+ * had said before that may come after it, and would send the page to nobody.
+ */
+static bool later_word(const struct gvm_co_msg *held,
+		       const struct gvm_co_msg *msg)
+{
+	return held->type == GVM_CO_RECALL && msg->type == GVM_CO_RECALL &&
+		held->seq == msg->seq && held->requester == GVM_NODE_HOME;
+}
+
 bool gvm_node_defer(struct gvm_node_call *c, struct gvm_node_rec *rec,
 		    u64 until_ns)
 {
 	struct gvm_node *n = c->n;
 	u16 i = rec->demand;
 
+	if (i != GVM_NONE16 && later_word(&n->demand[i].msg, c->msg)) {
+		n->stats.ignored++;
+		return true;
+	}
 	for (u16 k = 0; i == GVM_NONE16 && k < GVM_DEMANDS; k++) {
 		if (!n->demand[k].used)
 			i = k;

@@ -39,7 +39,7 @@
 
 /*
  * 32 .. 45: page, txn and epoch are in the header, and so are the flags
- * EXCLUSIVE, HAVE, DIRECT and GAVE; BYTES and ZERO are what tag says.
+ * EXCLUSIVE, HAVE, DIRECT, GAVE, SERVE and OPEN; BYTES and ZERO are what tag says.
  *
  * INVALIDATE may go on with the list: three words of summary (bit g: group g of
  * 64 nodes has members), then a word for each such group, only groups and

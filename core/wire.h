@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
 /*
- * The whole wire format, version 1.  Little endian, naturally aligned, no
+ * The whole wire format, version 2.  Little endian, naturally aligned, no
  * padding; every size and offset is pinned below.  A field that must be zero
  * is checked to be zero.  Only codec.c converts or validates.
  *
@@ -31,7 +31,8 @@
 
 #include "limits.h"
 
-#define GVM_WIRE_VERSION	1
+/* Version 1 had no open grants: see PROTOCOL.md. */
+#define GVM_WIRE_VERSION	2
 
 enum gvm_msg_type {
 	GVM_MSG_HELLO		= 1,
@@ -96,7 +97,7 @@ struct gvm_hello {
 	__le64	magic;
 	__le16	version_min;	/* the reply has version_min == version_max */
 	__le16	version_max;
-	__le32	features;	/* zero in version 1 */
+	__le32	features;	/* zero in version 2 */
 	__le64	reserved[2];	/* zero */
 };
 

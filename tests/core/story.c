@@ -80,10 +80,10 @@ static void say_who(u16 id)
 
 static void say_msg(const struct gvm_co_msg *m)
 {
-	static const char letters[] = "xhdgbzs";
+	static const char letters[] = "xhdgbzso";
 
 	say("%s", types[m->type]);
-	for (u32 i = 0; i < 7; i++) {
+	for (u32 i = 0; i < 8; i++) {
 		if (m->flags >> i & 1)
 			say("%c", letters[i]);
 	}
@@ -110,7 +110,7 @@ static void say_msg(const struct gvm_co_msg *m)
 		}
 		say("]");
 	}
-	if (m->need)
+	if (m->need && m->type != GVM_CO_RECALL)
 		say("!%llx", (unsigned long long)m->need);
 	if (m->page)
 		say("@%llu", (unsigned long long)m->page);
@@ -399,6 +399,15 @@ static void die(u32 n)
 	done(STORY_NODES, 0, 0);
 }
 
+/* It has given back all it had; the driver waits for that. */
+static void leave(u32 n)
+{
+	CHECK(gvm_node_idle(actors[n].core) && !gvm_node_held(actors[n].core));
+	actors[n].alive = false;
+	gvm_home_leave(home, n * cfg.stride, now, &out);
+	done(STORY_NODES, 0, 0);
+}
+
 /* What a node does; false: no such word. */
 static bool act_of_node(const char *word, u32 n, u64 time, u64 page)
 {
@@ -488,6 +497,8 @@ static void perform(const char *act)
 			look(n, page);
 		else if (!strcmp(word, "die"))
 			die(n);
+		else if (!strcmp(word, "leave"))
+			leave(n);
 		else if (!strcmp(word, "join"))
 			join(n);
 		else if (!at_once(word, n, page) &&

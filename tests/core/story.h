@@ -22,12 +22,13 @@
  *	tick N, tick H
  *	own N, share N, put N	as write and set, read, evict, with all that is
  *				said delivered at once; says nothing itself
- *	die N, join N
+ *	die N, leave N, join N
  *	home				-> what the directory says
  *	post				-> what is under way
  *
  * TYPE is two letters, and a seq if it matters.  A message reads: type, flags
- * (x exclusive, h have, d direct, g gave, b bytes, z zeros), seq, ":from>to",
+ * (x exclusive, h have, d direct, g gave, b bytes, z zeros, s serve, o open),
+ * seq, ":from>to",
  * and where they say something "?requester", "#slot[lo-hi)" (with a list),
  * "!need".
  */

@@ -85,7 +85,9 @@ static u32 flags_of(u16 type)
 	case GVM_CO_RECALL:
 		return GVM_CO_EXCLUSIVE | GVM_CO_GAVE;
 	case GVM_CO_GRANT:
-		return GVM_CO_EXCLUSIVE | GVM_CO_SERVE;
+		return GVM_CO_EXCLUSIVE | GVM_CO_SERVE | GVM_CO_OPEN;
+	case GVM_CO_INVALIDATE:
+	case GVM_CO_INVALIDATED:
 	case GVM_CO_DECLINE:
 	case GVM_CO_CANCEL:
 		return GVM_CO_EXCLUSIVE;
@@ -166,9 +168,9 @@ struct bad {
 static const struct bad bads[] = {
 	{ GVM_MSG_HELLO, AT(gvm_hello, magic), 1, -EPROTO },
 	{ GVM_MSG_HELLO, AT(gvm_hello, version_min), 0, -EPROTO },
-	{ GVM_MSG_HELLO, AT(gvm_hello, version_min), 2, -EPROTO },
+	{ GVM_MSG_HELLO, AT(gvm_hello, version_min), 3, -EPROTO },
 	{ GVM_MSG_HELLO, AT(gvm_hello, version_max), 0, -EPROTO },
-	{ GVM_MSG_HELLO, AT(gvm_hello, version_max), 2, 0 },
+	{ GVM_MSG_HELLO, AT(gvm_hello, version_max), 3, 0 },
 	{ GVM_MSG_HELLO, AT(gvm_hello, features), 1u << 31, -EPROTO },
 	{ GVM_MSG_HELLO, AT(gvm_hello, reserved[0]), 1, -EPROTO },
 	{ GVM_MSG_HELLO, AT(gvm_hello, reserved[1]), 1ull << 63, -EPROTO },
@@ -418,6 +420,41 @@ static void check_fields(void)
 	CHECK(judge(message) == -EPROTO);
 }
 
+static int judge_open(u16 type, u16 flags, u16 slot, u16 lo, u16 hi, u32 more)
+{
+	struct gvm_co_msg msg = {
+		.type = type, .flags = flags, .from = 1, .to = 2,
+		.requester = 2, .giver = GVM_NODE_NONE, .slot = slot,
+		.lo = lo, .hi = hi,
+	};
+	struct gvm_sharers list;
+
+	gvm_sharers_clear(&list);
+	gvm_sharers_add(&list, lo);
+	msg.list = more ? &list : NULL;
+	memset(message, 0, sizeof(message));
+	gvm_codec_put_co(message, 1, &msg, 0);
+	return judge(message);
+}
+
+/* One sharer may say that a page is granted, and of itself only. */
+static void check_open_grants(void)
+{
+	for (u16 type = GVM_CO_INVALIDATE; type <= GVM_CO_INVALIDATED; type++) {
+		CHECK(judge_open(type, GVM_CO_EXCLUSIVE, 0, 7, 8, 0) == 0);
+		CHECK(judge_open(type, GVM_CO_EXCLUSIVE, 0, 7, 9, 0) == -EPROTO);
+		CHECK(judge_open(type, GVM_CO_EXCLUSIVE, 0, 7, 7, 0) == -EPROTO);
+		CHECK(judge_open(type, GVM_CO_EXCLUSIVE, 1, 7, 8, 0) == -EPROTO);
+		CHECK(judge_open(type, 0, 1, 7, 9, 0) == 0);
+	}
+	CHECK(judge_open(GVM_CO_INVALIDATE, 0, 0, 7, 8, 1) == 0);
+	CHECK(judge_open(GVM_CO_INVALIDATE, GVM_CO_EXCLUSIVE, 0, 7, 8, 1) ==
+	      -EPROTO);
+	CHECK(judge_open(GVM_CO_GRANT, GVM_CO_EXCLUSIVE | GVM_CO_OPEN, 0, 0, 0,
+			 0) == 0);
+	CHECK(judge_open(GVM_CO_GRANT, GVM_CO_OPEN, 0, 0, 0, 0) == -EPROTO);
+}
+
 /* What was let in as a message of the protocol is within its bounds. */
 static void take_co(const struct gvm_head *head, const u8 *payload)
 {
@@ -524,6 +561,7 @@ int main(void)
 	}
 	check_header_lengths();
 	check_fields();
+	check_open_grants();
 	check_random(200000);
 	check_noise(200000);
 	return 0;

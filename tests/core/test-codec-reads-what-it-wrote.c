@@ -196,6 +196,11 @@ static void check_co(void)
 	msg.lo = 4;
 	msg.hi = 9;
 	co_travels(&msg, 0);
+	msg.flags = GVM_CO_EXCLUSIVE;
+	msg.hi = 5;
+	msg.slot = 0;
+	co_travels(&msg, 0);
+	msg.flags = 0;
 	msg.type = GVM_CO_INVALIDATE;
 	msg.to = 9;
 	co_travels(&msg, 0);

@@ -24,27 +24,26 @@ static const struct story_line what_is_prefetched_is_not_held[] = {
 	{ "> GS 1>H", "GRz:H>1" },
 	{ "> GR H>1", "map" },
 	{ "write 2", "GX:2>H" },
-	{ "> GX 2>H", "IV1:H>1?2#0 GRxz1:H>2!1" },
+	{ "> GX 2>H", "IV1:H>1?2#0 GRxzo1:H>2!1" },
 	{ "> IV H>1", "unmap IA1:1>2#0" },
 };
 
 static const struct story_line a_hold_makes_an_invalidation_wait[] = {
 	{ "share 1", "" },
 	{ "write 2", "GX:2>H" },
-	{ "> GX 2>H", "IV1:H>1?2#0 GRxz1:H>2!1" },
+	{ "> GX 2>H", "IV1:H>1?2#0 GRxzo1:H>2!1" },
 	{ "> IV H>1", "" },
 	{ "> GR H>2", "" },
 	{ "evict 1", "EBUSY" },
 	{ "wait 100", "" },
 	{ "tick 1", "unmap IA1:1>2#0" },
-	{ "> IA 1>2", "map-rw DN1:2>H" },
+	{ "> IA 1>2", "map-rw" },
 };
 
 static const struct story_line a_pin_against_a_recall[] = {
 	{ "pin 1 5000", "GX:1>H" },
-	{ "> GX 1>H", "GRxz1:H>1" },
-	{ "> GR H>1", "map-rw DN1:1>H pinned" },
-	{ "> DN 1>H", "" },
+	{ "> GX 1>H", "GRxzo1:H>1" },
+	{ "> GR H>1", "map-rw pinned" },
 	{ "set 1", "" },
 	{ "read 2", "GS:2>H" },
 	{ "> GS 2>H", "RC2:H>1?2" },
@@ -61,9 +60,8 @@ static const struct story_line a_pin_against_a_recall[] = {
 
 static const struct story_line a_pin_beyond_its_deadline[] = {
 	{ "pin 1 500", "GX:1>H" },
-	{ "> GX 1>H", "GRxz1:H>1" },
-	{ "> GR H>1", "map-rw DN1:1>H pinned" },
-	{ "> DN 1>H", "" },
+	{ "> GX 1>H", "GRxzo1:H>1" },
+	{ "> GR H>1", "map-rw pinned" },
 	{ "write 2", "GX:2>H" },
 	{ "> GX 2>H", "RCx2:H>1?2" },
 	{ "> RC H>1", "" },

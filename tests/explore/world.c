@@ -125,6 +125,8 @@ static void make_parts(void)
 	part(h->live.word, 8);
 	part(h->dying.summary, 8);
 	part(h->dying.word, 8);
+	part(h->left.summary, 8);
+	part(h->left.word, 8);
 	part(h->storm, PAGES_MAX * sizeof(h->storm[0]));
 	part((u8 *)h + h->member_at, end - h->member_at);
 	for (u32 i = 0; i < cfg->nodes; i++) {
@@ -311,6 +313,8 @@ static void node_forget_time(u32 i)
 	for (u32 k = 0; k < GVM_DEMANDS; k++) {
 		if (!n->demand[k].used)
 			memset(&n->demand[k], 0, sizeof(n->demand[k]));
+		else if (n->demand[k].until_ns > HELD)
+			n->demand[k].until_ns = NOW + NODE_RETRY;
 	}
 	for (u32 k = 0; k < GVM_SERVINGS; k++) {
 		n->serving[k].until_ns = NOW + GVM_SERVES_NS;

@@ -165,7 +165,8 @@ static void fence(struct model *m)
 static void step_hello(struct peer *p)
 {
 	struct gvm_hello hello = {
-		.magic = GVM_HELLO_MAGIC, .version_min = 1, .version_max = 1,
+		.magic = GVM_HELLO_MAGIC, .version_min = GVM_WIRE_VERSION,
+		.version_max = GVM_WIRE_VERSION,
 	};
 	bool due = !p->open;
 	u32 got = ask(p, GVM_MSG_HELLO, 0, &hello, sizeof(hello));

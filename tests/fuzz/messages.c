@@ -6,7 +6,8 @@
 static u32 make_hello(void *at)
 {
 	struct gvm_hello hello = {
-		.magic = GVM_HELLO_MAGIC, .version_min = 1, .version_max = 1,
+		.magic = GVM_HELLO_MAGIC, .version_min = GVM_WIRE_VERSION,
+		.version_max = GVM_WIRE_VERSION,
 	};
 
 	memcpy(at, &hello, sizeof(hello));

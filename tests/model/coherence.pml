@@ -66,13 +66,20 @@
 #define LOST		13
 
 /* Flags; which of a pair is meant follows from the type. */
-#define EXCL		1	/* GRANT RECALL CANCEL */
+#define EXCL		1	/* GRANT RECALL CANCEL; INVALIDATE, INVALIDATED: it
+				 * is an open grant, too */
 #define HAVE		1	/* GET_EXCLUSIVE */
 #define GAVE		1	/* RETURN */
 #define BYTES		2	/* GRANT */
 #define DIRECT		2	/* GET_SHARED */
 
-/* The slot of INVALIDATE and INVALIDATED lies where others have the txn. */
+/*
+ * The slot of INVALIDATE and INVALIDATED lies where others have the txn, unless
+ * they are EXCL: then it is slot 0.  A GRANT is open if its req is OPEN.  A RECALL
+ * of what was granted open has that grant's txn in its mask, and OF_OPEN.
+ */
+#define OPEN		1
+#define OF_OPEN		16
 #define PACK(type, to, from, req, seq, txn, mask, val, fl, ep) \
 	((type) | ((to) << 4) | ((from) << 7) | ((req) << 10) | \
 	 ((seq) << 13) | ((txn) << 17) | ((mask) << 21) | ((val) << 27) | \
@@ -124,6 +131,8 @@ byte got[NODES];	/* slots that came, for gotseq */
 byte gotseq[NODES];
 byte need[NODES];
 byte giver[NODES];
+bit  nopen[NODES];	/* the grant needs no DONE */
+int  held[NODES];	/* a RECALL that waits for an open grant; 0: none */
 bit  nohave[NODES];	/* this want said that it has no bytes */
 bit  ep[NODES];
 /* Its given record: what, to whom, for which want. */
@@ -164,6 +173,10 @@ byte hslots;
 byte qn;
 int  q[NODES];		/* the requests themselves */
 bit  hep[NODES];	/* epoch of each member */
+bit  hopen;		/* howner was granted hmem and has said nothing yet */
+byte hoseq;
+byte hocount;		/* of its txn; the rest is the owner's epoch */
+byte hother = NONE;	/* whom it must hear from first */
 #ifdef REFER_ON
 byte hserver;		/* mask: whom home has sent the page itself */
 #endif
@@ -314,6 +327,7 @@ inline over(w)
 	gotseq[w] = 0;
 	need[w] = 0;
 	nohave[w] = 0;
+	nopen[w] = 0;
 	quiet = 0
 }
 
@@ -338,7 +352,10 @@ inline complete(w)
 		latest++;
 		assert(latest < 4);
 		val[w] = latest;
-		SEND(DONE, H, w, giver[w], cseq[w], 0, 0, 0, 0, ep[w]);
+		if
+		:: nopen[w] -> skip
+		:: else -> SEND(DONE, H, w, giver[w], cseq[w], 0, 0, 0, 0, ep[w])
+		fi;
 		over(w);
 		giver[w] = 0
 	:: else -> skip
@@ -398,7 +415,7 @@ inline node_grant(w)
 	:: (M_FL & EXCL) && txn[w] == M_TXN && ASKS_EXCL(w) ->
 		if
 		:: M_SEQ < stale[w] ->
-			SEND(DECLINE, H, w, M_FROM, M_SEQ, 0, 0, 0, 0, ep[w])
+			SEND(DECLINE, H, w, M_FROM, M_SEQ, M_TXN, 0, 0, 0, ep[w])
 		:: else ->
 			if
 #ifndef BAD_NO_BYTES
@@ -421,6 +438,8 @@ inline node_grant(w)
 						 st[w] == GRANTED_UP ->
 						 GRANTED_UP : GRANTED);
 					cseq[w] = M_SEQ;
+					nopen[w] = (M_FROM == H &&
+						    M_REQ == OPEN -> 1 : 0);
 					giver[w] = M_FROM
 				fi;
 				need[w] = M_MASK;
@@ -435,9 +454,14 @@ inline node_grant(w)
 		:: (st[w] == MODIFIED && cseq[w] == M_SEQ) ||
 		   (gkind[w] == PUT && gseq[w] == M_SEQ) ->
 #endif
-			SEND(DONE, H, w, M_FROM, M_SEQ, 0, 0, 0, 0, ep[w])
+			if
+			:: M_FROM == H && M_REQ == OPEN -> skip
+			:: else ->
+				SEND(DONE, H, w, M_FROM, M_SEQ, 0, 0, 0, 0,
+				     ep[w])
+			fi
 		:: else ->
-			SEND(DECLINE, H, w, M_FROM, M_SEQ, 0, 0, 0, 0, ep[w])
+			SEND(DECLINE, H, w, M_FROM, M_SEQ, M_TXN, 0, 0, 0, ep[w])
 		fi
 	:: !(M_FL & EXCL) && st[w] == WANT_SHARED && txn[w] == M_TXN ->
 		if
@@ -501,7 +525,7 @@ inline node_invalidate(w)
 	x = M_MASK & ~BIT(w);
 	if
 	:: x == 0 ->
-		SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, 0, 0)
+		SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL, 0)
 	:: else ->
 		if
 		:: rseq[w] == M_SEQ && rmask[w] == M_MASK &&
@@ -532,15 +556,45 @@ inline node_invalidate(w)
 #endif
 	fi
 #else
-	SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, 0, 0)
+	SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL, 0)
 #endif
+}
+
+/* The only other sharer has dropped it, and says that it is ours. */
+inline granted_by_sharer(w)
+{
+	if
+	:: M_SEQ > gotseq[w] -> got[w] = 0
+	:: else -> skip
+	fi;
+	gotseq[w] = M_SEQ;
+	got[w] = got[w] | 1;
+	if
+#ifndef BAD_OPEN_BARE
+	:: st[w] == WANT_EXCL ->
+		nohave[w] = 1;
+		ask(w)
+#endif
+	:: else ->
+		if
+		:: (st[w] == GRANTED || st[w] == GRANTED_UP) &&
+		   cseq[w] == M_SEQ -> skip
+		:: else ->
+			st[w] = GRANTED_UP;
+			cseq[w] = M_SEQ;
+			giver[w] = H;
+			nopen[w] = 1
+		fi;
+		need[w] = 1;
+		complete(w)
+	fi
 }
 
 inline node_invalidated(w)
 {
 	if
 #ifdef RELAY
-	:: rseq[w] != 0 && rseq[w] == M_SEQ && M_FROM != H ->
+	:: rseq[w] != 0 && rseq[w] == M_SEQ && M_FROM != H && !(M_FL & EXCL) ->
 		rmiss[w] = rmiss[w] & ~M_MASK;
 		if
 		:: rmiss[w] == 0 ->
@@ -553,7 +607,10 @@ inline node_invalidated(w)
 		:: else -> skip
 		fi
 #endif
-	:: ASKS_EXCL(w) && M_SEQ >= gotseq[w] ->
+	:: (M_FL & EXCL) && ASKS_EXCL(w) && txn[w] == M_TXN &&
+	   M_SEQ >= gotseq[w] && M_SEQ >= stale[w] ->
+		granted_by_sharer(w)
+	:: !(M_FL & EXCL) && ASKS_EXCL(w) && M_SEQ >= gotseq[w] ->
 		if
 		:: M_SEQ > gotseq[w] -> got[w] = 0
 		:: else -> skip
@@ -565,6 +622,24 @@ inline node_invalidated(w)
 		:: else -> skip
 		fi
 	:: else -> skip
+	fi
+}
+
+/* Was an open grant taken?  It may be on its way, or not wanted any more. */
+inline nothing_here(w)
+{
+	if
+	:: !(M_MASK & OF_OPEN) || (READABLE(w) && cseq[w] >= M_SEQ) -> skip
+#ifndef BAD_OPEN_DECLINE
+	:: (M_MASK & OF_OPEN) && !(READABLE(w) && cseq[w] >= M_SEQ) &&
+	   ASKS_EXCL(w) && txn[w] == (M_MASK & 15) ->
+		if
+		:: ((held[w] >> 13) & 15) < M_SEQ -> held[w] = m
+		:: else -> skip
+		fi
+#endif
+	:: else ->
+		SEND(DECLINE, H, w, NONE, M_SEQ, M_TXN, 0, 0, 0, ep[w])
 	fi
 }
 
@@ -596,7 +671,10 @@ inline node_recall(w)
 		if
 		:: gkind[w] != 0 && gkind[w] != PUT && gseq[w] == M_SEQ ->
 			tell(w, 1)
-		:: gkind[w] == PUT && gseq[w] < M_SEQ ->
+		/* Not one of before: its bytes are old. */
+		:: gkind[w] == PUT &&
+		   (gseq[w] + 1 == M_SEQ ||
+		    (M_REQ == H && gseq[w] + 2 == M_SEQ)) ->
 			x = gval[w];
 			if
 			:: M_REQ == H || !(M_FL & EXCL) ->
@@ -609,7 +687,7 @@ inline node_recall(w)
 			x = gval[w];
 			give(w, RETURN, H, M_SEQ, 0, x, GAVE);
 			tell(w, 0)
-		:: else -> skip
+		:: else -> nothing_here(w)
 		fi
 	fi;
 #ifdef BAD_FORGET
@@ -710,16 +788,103 @@ inline node_recv(w)
 			drop(w);
 			over(w)
 		:: else -> skip
+		fi;
+		if
+		:: held[w] != 0 && !(ASKS_EXCL(w) &&
+				     txn[w] == ((held[w] >> 21) & 15)) ->
+			m = held[w];
+			held[w] = 0;
+			node_recall(w)
+		:: else -> skip
 		fi
 	fi
 }
 
 /* ---- the home ---- */
 
+#define HOTXN		(hocount * 2 + hep[howner])
+
 inline home_recall()
 {
-	SEND(RECALL, howner, H, (hkind == FETCHING -> H : hr), hseq, ht, 0, 0,
+	SEND(RECALL, howner, H, (hkind == FETCHING -> H : hr), hseq, ht,
+	     (hopen -> OF_OPEN + HOTXN : 0), 0,
 	     (hkind == SHARING -> 0 : EXCL), hep[howner])
+}
+
+inline home_close()
+{
+	hopen = 0;
+	hoseq = 0;
+	hocount = 0;
+	hother = NONE
+}
+
+/* The owner never took it: home's copy is the latest, and was all the time. */
+inline home_undo()
+{
+#ifdef BAD_UNDO
+	hsh = BIT(howner) & member;
+#else
+	hsh = (BIT(howner) | (hother == NONE -> 0 : BIT(hother))) & member;
+#endif
+	howner = NONE;
+	home_close()
+}
+
+/* With no sharer but one, nobody waits for a DONE. */
+inline home_open()
+{
+	x = hsh & member & ~BIT(M_REQ);
+	y = ((M_FL & HAVE) && (hsh & BIT(M_REQ)) -> 1 : 0);
+	hseq++;
+	assert(hseq < 16);
+	howner = M_REQ;
+	hopen = 1;
+	hoseq = hseq;
+	hocount = M_TXN >> 1;
+	hother = NONE;
+	hsh = 0;
+	i = 0;
+	do
+	:: i < NODES ->
+		if
+		:: x & BIT(i) -> hother = i
+		:: else -> skip
+		fi;
+		i++
+	:: else -> break
+	od;
+	home_send_open(y, 0, (y && hother != NONE -> 0 : 1))
+}
+
+inline home_send_open(have, acked, grant)
+{
+	if
+	:: hother != NONE && (member & BIT(hother)) && !(acked) ->
+		SEND(INVALIDATE, hother, H, howner, hoseq, (have -> HOTXN : 0),
+		     BIT(hother), 0, (have -> EXCL : 0), hep[hother])
+	:: else -> skip
+	fi;
+	if
+	:: grant ->
+		SEND(GRANT, howner, H, OPEN, hoseq, HOTXN,
+		     (hother != NONE && (member & BIT(hother)) -> 1 : 0),
+		     (have -> 0 : hmem), (have -> EXCL : EXCL + BYTES),
+		     hep[howner])
+	:: else -> skip
+	fi
+}
+
+/* The owner asks: for the same once more, for nothing, or anew (then M_TXN is). */
+inline home_open_again()
+{
+	if
+	:: M_TYPE == GET_EXCLUSIVE && M_TXN == HOTXN ->
+		y = ((M_FL & HAVE) -> 1 : 0);
+		x = (M_SEQ == hoseq && (M_MASK & 1) -> 1 : 0);
+		home_send_open(y, x, 1)
+	:: else -> skip
+	fi
 }
 
 inline first_slots()
@@ -836,6 +1001,8 @@ inline home_drive()
 	fi
 }
 
+#define OTHERS	(hsh & member & ~BIT(M_REQ))
+
 /* m is a request whose turn it is. */
 inline home_start()
 {
@@ -843,8 +1010,18 @@ inline home_start()
 	:: !(member & BIT(M_REQ)) || (M_TXN & 1) != hep[M_REQ] -> skip
 	:: else ->
 		if
+		:: hopen && howner == M_REQ && M_TXN > HOTXN ->
+			/* It wants something else, so it never took that. */
+			home_undo()
+		:: else -> skip
+		fi;
+		if
 		:: hlost -> SEND(LOST, M_REQ, H, 0, 0, M_TXN, 0, 0, 0, hep[M_REQ])
-		:: !hlost && howner == M_REQ -> skip	/* late: it has it */
+		:: !hlost && howner == M_REQ ->	/* late: it has it */
+			if
+			:: hopen -> home_open_again()
+			:: else -> skip
+			fi
 		:: !hlost && howner == NONE && M_TYPE == GET_SHARED ->
 			x = hsh & ~BIT(M_REQ);
 			hsh = hsh | BIT(M_REQ);
@@ -867,6 +1044,12 @@ inline home_start()
 #ifdef REFER_ON
 			fi
 #endif
+		:: !hlost && howner == NONE && M_TYPE == GET_EXCLUSIVE &&
+		   !(OTHERS & (OTHERS - 1)) ->
+#ifdef REFER_ON
+			hserver = 0;
+#endif
+			home_open()
 		:: else ->
 			hr = M_REQ;
 			ht = M_TXN;
@@ -936,6 +1119,7 @@ inline home_lost()
 	hlost = 1;
 	hsh = 0;
 	howner = NONE;
+	home_close();
 	home_finish()
 }
 
@@ -963,6 +1147,9 @@ inline home_get()
 		:: else -> skip
 		fi;
 		home_drive()
+	:: hkind != IDLE && !(hr == M_REQ && ht == M_TXN) && hopen &&
+	   howner == M_REQ && (M_TXN & 1) == hep[M_REQ] && M_TXN <= HOTXN ->
+		home_open_again()
 	:: else ->
 		if
 		:: !(member & BIT(M_REQ)) || (M_TXN & 1) != hep[M_REQ] -> skip
@@ -990,6 +1177,7 @@ inline home_done()
 		home_confirm(howner, hseq);
 		howner = hr;
 		hsh = 0;
+		home_close();
 #ifdef BAD_OWNER
 		if
 		:: hkind == MOVING && M_REQ != H -> howner = M_REQ
@@ -1001,9 +1189,36 @@ inline home_done()
 	fi
 }
 
+/* The RECALL goes on as if home's copy had been the latest from the start. */
+inline owner_declined()
+{
+	home_undo();
+	if
+	:: hkind == MOVING ->
+		hkind = INVALIDATING;
+		hhave = 0;
+		first_slots();
+		home_invalidate()
+	:: hkind == SHARING ->
+		if
+		:: (member & BIT(hr)) && (ht & 1) == hep[hr] ->
+			hsh = hsh | BIT(hr);
+			SEND(GRANT, hr, H, 0, hseq, ht, 0, hmem, BYTES, hep[hr])
+		:: else -> skip
+		fi;
+		home_finish()
+	:: else -> home_finish()
+	fi
+}
+
 inline home_decline()
 {
 	if
+	:: hkind == IDLE && hopen && howner == M_FROM && hseq == M_SEQ &&
+	   HOTXN == M_TXN ->
+		home_undo()
+	:: hkind != IDLE && hopen && howner == M_FROM && hseq == M_SEQ ->
+		owner_declined()
 	:: hkind != IDLE && hr == M_FROM && hseq == M_SEQ ->
 		if
 		:: hkind == INVALIDATING -> home_finish()
@@ -1026,6 +1241,7 @@ inline home_return()
 		hmem = M_VAL;
 		hsh = (BIT(howner) | BIT(hr)) & member;
 		howner = NONE;
+		home_close();
 		home_confirm(M_FROM, M_SEQ);
 		home_finish()
 	:: M_SEQ == hseq && hkind == FETCHING && M_FROM == howner ->
@@ -1037,6 +1253,7 @@ inline home_return()
 			hmem = M_VAL;
 			hsh = 0;
 			howner = NONE;
+			home_close();
 			home_finish()
 		fi;
 		home_confirm(M_FROM, M_SEQ)
@@ -1044,12 +1261,16 @@ inline home_return()
 		hmem = M_VAL;
 		hsh = BIT(hr);
 		howner = NONE;
+		home_close();
 		home_confirm(M_FROM, M_SEQ);
 		home_finish()
 	:: M_SEQ == hseq && hkind == MOVING && M_FROM == howner ->
 		home_recall()	/* reminded: it goes on */
 #ifndef BAD_CONFIRM
-	:: M_SEQ != hseq && hkind != IDLE && M_FROM == howner ->
+	:: M_SEQ != hseq && hkind == FETCHING && M_FROM == howner ->
+		home_recall()	/* reminded: that RECALL was lost */
+	:: M_SEQ != hseq && hkind != IDLE && hkind != FETCHING &&
+	   M_FROM == howner ->
 		skip		/* the RECALL under way wants those bytes */
 #endif
 	:: else -> home_confirm(M_FROM, M_SEQ)
@@ -1067,6 +1288,7 @@ inline home_put()
 		hmem = M_VAL;
 		howner = NONE;
 		hsh = 0;
+		home_close();
 		home_confirm(M_FROM, M_SEQ)
 	:: (hkind == INVALIDATING || hkind == MOVING || hkind == ASKING) &&
 	   hr == M_FROM && hseq == M_SEQ ->
@@ -1076,6 +1298,7 @@ inline home_put()
 		hmem = M_VAL;
 		howner = NONE;
 		hsh = 0;
+		home_close();
 		home_finish()
 	:: hkind != IDLE && howner == M_FROM ->
 		skip		/* the RECALL makes an answer of it */
@@ -1142,6 +1365,9 @@ inline home_dead(d)
 		home_drive()
 	:: hkind == MOVING && howner == d ->
 		hkind = ASKING;
+#ifndef BAD_OPEN_ID
+		home_close();
+#endif
 		home_drive()
 	:: hkind == MOVING && hr == d ->
 		hkind = FETCHING;
@@ -1152,7 +1378,12 @@ inline home_dead(d)
 	:: hkind == SHARING && howner == d ->
 		if
 		:: hr == d || !(member & BIT(hr)) -> home_lost()
-		:: else -> hkind = ASKING_SHARED; home_drive()
+		:: else ->
+			hkind = ASKING_SHARED;
+#ifndef BAD_OPEN_ID
+			home_close();
+#endif
+			home_drive()
 		fi
 	:: hkind == FETCHING && howner == d -> home_lost()
 	:: (hkind == ASKING || hkind == ASKING_SHARED) && hr == d ->
@@ -1243,6 +1474,8 @@ active proctype world()
 	:: d_step { start_shared(1); skip }
 #elif defined(FROM_HOME)
 	:: skip			/* nobody has it */
+#elif defined(FROM_PAIR)
+	:: d_step { start_shared(NODES - 2); skip }
 #else
 #ifndef FROM_OWNED
 	:: d_step { start_shared(0); skip }
@@ -1396,6 +1629,7 @@ end:
 				drop(pick);
 				over(pick);
 				giver[pick] = 0;
+				held[pick] = 0;
 				forget(pick);
 #ifdef REFER_ON
 				guest[pick] = 0;
