@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +34,10 @@ static const long places[PLACES_NR] = { 0, 2048, SMP_PAGE - 3, SMP_PAGE - 1 };
 
 static void await(long what)
 {
+	struct smp_patience patience = { 0 };
+
 	while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != what)
-		sched_yield();
+		smp_wait(&patience, "code");
 }
 
 static void hand_over(void)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Counters that all CPUs count on, and clocks that they compare. */
-#define _GNU_SOURCE
-#include <sched.h>
 #include <stdio.h>
 
 #include "smp.h"
@@ -18,11 +16,13 @@ static void *count(void *arg)
 {
 	smp_pin((long)arg);
 	for (long i = 0; i < rounds; i++) {
+		struct smp_patience patience = { 0 };
+
 		__atomic_fetch_add(&locked, 1, __ATOMIC_SEQ_CST);
 		if (i % 16)
 			continue;
 		while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-			sched_yield();
+			smp_wait(&patience, "guarded");
 		guarded++;
 		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 	}
@@ -44,10 +44,11 @@ static void *hand(void *arg)
 
 	smp_pin(me);
 	for (long i = 0; i < rounds; i++) {
+		struct smp_patience patience = { 0 };
 		long long t;
 
 		while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) % smp_cpus != me)
-			sched_yield();
+			smp_wait(&patience, "clocks");
 		t = smp_now_ns();
 		if (t - handed_ns < worst_ns)
 			worst_ns = t - handed_ns;

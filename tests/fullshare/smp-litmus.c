@@ -4,8 +4,6 @@
  * and the variables lie on one page or on a page each.  What the test's threads
  * tell each other to keep in step is on yet other pages.
  */
-#define _GNU_SOURCE
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,10 +26,12 @@ static uint64_t arrived;	/* threads, at the points where all wait */
 /* All threads wait here for each other; `point` counts these. */
 static void meet(uint64_t point)
 {
+	struct smp_patience patience = { 0 };
+
 	__atomic_fetch_add(&arrived, 1, __ATOMIC_ACQ_REL);
 	while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) <
 	       point * (uint64_t)test->threads)
-		sched_yield();
+		smp_wait(&patience, test->name);
 }
 
 static void judge(uint64_t k)

@@ -34,6 +34,9 @@
 
 #include "smp.h"
 
+#define PATIENCE_NS	60000000000ll
+#define TRIES_UNTIMED	256u
+
 long smp_cpus;
 
 void smp_pin(long cpu)
@@ -54,6 +57,22 @@ long long smp_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+void smp_wait(struct smp_patience *patience, const char *who)
+{
+	long long now;
+
+	sched_yield();
+	if (++patience->tries % TRIES_UNTIMED)
+		return;
+	now = smp_now_ns();
+	if (!patience->since_ns)
+		patience->since_ns = now;
+	if (now - patience->since_ns < PATIENCE_NS)
+		return;
+	printf("smp: %s: what a CPU waited for was lost\n", who);
+	exit(1);
 }
 
 void *smp_pages(long nr, int protection)

@@ -18,6 +18,18 @@ void smp_run(void *(*what)(void *number), long nr);
 
 long long smp_now_ns(void);
 
+/*
+ * While one waits for what another CPU has to do: let others run, and end with a
+ * word when it takes longer than any CPU could need.  What `who` waits for is
+ * lost then, and all would wait for ever.
+ */
+struct smp_patience {
+	unsigned int	tries;
+	long long	since_ns;
+};
+
+void smp_wait(struct smp_patience *patience, const char *who);
+
 /* Pages of its own, zero. */
 void *smp_pages(long nr, int protection);
 
