@@ -52,8 +52,8 @@ console "guest: end" 500
 grep -aq "guest: end 0" "$dir/console" || fail "something was wrong in the guest"
 
 # The lines of all CPUs are in the screen's memory, and there is a picture.
-screen=$(monitor 0 "xp /4000xb 0xb8000" | grep -o "0x[0-9a-f]*" | grep -v "0x0*b8" |
-	awk 'NR % 2 { printf "%c", strtonum($1) }' 2> /dev/null)
+monitor 0 "pmemsave 0xb8000 4000 letters"
+screen=$(perl -0777 -pe 's/(.)./$1/gs' "$dir/0/letters" | tr '\0' ' ')
 for ((cpu = 0; cpu < cpus; cpu++)); do
 	[[ $screen == *"GIANTVM CPU $cpu"* ]] ||
 		fail "what CPU $cpu wrote is not on the screen"
