@@ -280,7 +280,8 @@ static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
 	else if (value_of(run->argv, "-plugin", "-plugin"))
 		gvm_complain("run: leave -plugin away: giantvm brings its own");
 	else
-		return gvm_guest_accel_judge(run);
+		return gvm_guest_accel_judge(run) &&
+		       gvm_guest_devices_judge(run);
 	return false;
 }
 

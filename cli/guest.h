@@ -2,8 +2,8 @@
 /*
  * `giantvm run --cluster FILE --id N -- qemu-system-x86_64 ...`: one guest over
  * many hosts.  guest.c reads what was asked for, guest-line.c makes QEMU's
- * command line of it (with guest-accel.c), guest-ram.c looks after its RAM and
- * starts it.
+ * command line of it (with guest-accel.c and guest-devices.c), guest-ram.c looks
+ * after its RAM and starts it.
  */
 #ifndef GVM_CLI_GUEST_H
 #define GVM_CLI_GUEST_H
@@ -62,6 +62,9 @@ bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat,
 const char *const *gvm_guest_accel_words(const struct gvm_guest_run *run);
 bool gvm_guest_accel_judge(const struct gvm_guest_run *run);
 bool gvm_guest_accel_there(const struct gvm_guest_run *run);
+
+/* guest-devices.c: what would break the guest's memory; complains. */
+bool gvm_guest_devices_judge(const struct gvm_guest_run *run);
 
 /* What must be the same on all nodes, as one line.  To be freed. */
 char *gvm_guest_command(const struct gvm_guest_run *run);
