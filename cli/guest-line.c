@@ -275,6 +275,8 @@ static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
 		gvm_complain("run: the guest has -m %s, but region %s of the cluster file has %" PRIu64 " MiB; they must be equal",
 			     size, run->region->name,
 			     run->region->size_bytes >> 20);
+	else if (!run->region && !gvm_guest_accel_words(run))
+		gvm_complain("run: --ram file does not go with emulated processors: no node is told which code another one has changed; use a region of the cluster file, or -accel kvm");
 	else if (machine && strstr(machine, "memory-backend="))
 		gvm_complain("run: the guest's RAM is giantvm's: leave memory-backend= away");
 	else if (value_of(run->argv, "-plugin", "-plugin"))

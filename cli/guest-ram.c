@@ -31,7 +31,7 @@ static bool find_region(struct gvm_guest_run *run, const char *name)
 {
 	run->region = gvm_conf_region(run->conf, name);
 	if (!run->region)
-		gvm_complain("run: the cluster file has no region %s for the guest's RAM; describe one in a section [region %s], name another by --ram, or say --ram file if all nodes are on this host",
+		gvm_complain("run: the cluster file has no region %s for the guest's RAM; describe one in a section [region %s], or name another by --ram",
 			     name, name);
 	return run->region;
 }

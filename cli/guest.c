@@ -29,7 +29,7 @@ static const char usage[] =
 "  --cluster FILE     the nodes and their vCPUs, giantvm-cluster.conf(5)\n"
 "  --id N             which of its nodes this is\n"
 "  --ram REGION       region of FILE that is the guest's RAM (default guest), or\n"
-"                     file: all nodes are on this host, and no server is used\n"
+"                     file, with -accel kvm: all nodes are on this host\n"
 "  --wait SECONDS     longest wait for the other nodes (default 60)\n"
 "  --stats            say at the end what crossed the network\n"
 "  --print            show QEMU's command line instead of running it\n"

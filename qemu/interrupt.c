@@ -11,7 +11,6 @@
  * dropped.  Called with the BQL, as everything of QEMU's interrupts is.
  */
 #include "vcpu.h"
-#include "ram.h"
 
 enum {			/* registers of a local APIC, address >> 4 */
 	APIC_ID		= 0x02,
@@ -19,7 +18,6 @@ enum {			/* registers of a local APIC, address >> 4 */
 	APIC_LDR	= 0x0d,
 	APIC_DFR	= 0x0e,
 	APIC_SVR	= 0x0f,
-	SYSTEM_VECTORS	= 0xf0,	/* kernels: calls, rescheduling, code changes */
 };
 
 static void (*handle_interrupt)(CPUState *cpu, int mask);
@@ -188,8 +186,6 @@ void gvm_interrupt_take(u32 from, const struct gvm_wire *msg)
 		return;
 	switch (msg->type) {
 	case GVM_WIRE_IRQ:
-		if (msg->arg >= SYSTEM_VECTORS)
-			gvm_ram_attention(cpu);
 		apic_deliver_irq(gvm_apic(cpu)->id, 0, APIC_DM_FIXED,
 				 (u8)msg->arg, (u8)msg->addr);
 		break;
@@ -197,7 +193,6 @@ void gvm_interrupt_take(u32 from, const struct gvm_wire *msg)
 		cpu_interrupt(cpu, CPU_INTERRUPT_INIT);
 		break;
 	case GVM_WIRE_SIPI:
-		gvm_ram_attention(cpu);
 		gvm_apic(cpu)->sipi_vector = (int)msg->arg;
 		cpu_interrupt(cpu, CPU_INTERRUPT_SIPI);
 		break;

@@ -11,7 +11,6 @@
  * which then tells everybody.
  */
 #include "vcpu.h"
-#include "ram.h"
 
 static bool ordered_running;	/* other nodes: as node 0 wants it */
 static bool started;		/* the initial reset is over */
@@ -40,7 +39,6 @@ static void reset_vcpus(void)
 		x86_cpu_after_reset(X86_CPU(cpu));
 		cpu_synchronize_post_reset(cpu);
 	}
-	gvm_ram_attention(first_cpu);
 }
 
 /* In the main thread of another node than 0, with the BQL. */

@@ -215,16 +215,13 @@ int gvm_ram_start(const char **ret_why)
 	ram.at = memory_region_get_ram_addr(mr);
 	if (ram.name)
 		return join(ret_why);
-	if (qemu_ram_is_shared(mr->ram_block))
+	if (qemu_ram_is_shared(mr->ram_block) && !gvm_accel->translates)
 		return 0;
-	*ret_why = "the guest's RAM is not shared between the nodes: use giantvm run --cluster, or a memory-backend-file with share=on";
+	if (qemu_ram_is_shared(mr->ram_block))
+		*ret_why = "emulated processors cannot share RAM as a file: no node is told which code another one has changed; use giantvm run --cluster";
+	else
+		*ret_why = "the guest's RAM is not shared between the nodes: use giantvm run --cluster, or a memory-backend-file with share=on";
 	return -EINVAL;
-}
-
-void gvm_ram_attention(CPUState *cpu)
-{
-	if (!ram.region && gvm_accel->translates)
-		tb_flush(cpu);
 }
 
 const char *gvm_ram_name(void)

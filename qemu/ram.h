@@ -6,9 +6,9 @@
  * a shared region (pager/, server/): nodes on any hosts.  QEMU's RAM is replaced
  * by it in place, when the machine is built and nobody has touched it.
  *
- * a file that all QEMU processes of one host have mapped.  Nobody tells then
- * that code has changed, so translations are dropped whenever another node
- * calls for attention.  It shows all but the memory, without a server.
+ * a file that all QEMU processes of one host have mapped, without a server, for
+ * KVM only: nobody tells that code has changed, and emulated processors would run
+ * what they have translated from it before.
  */
 #ifndef GVM_QEMU_RAM_H
 #define GVM_QEMU_RAM_H
@@ -41,9 +41,6 @@ int gvm_ram_start(const char **ret_why);
 
 /* Every node has its RAM: the name of the file is not needed any more. */
 void gvm_ram_everywhere(void);
-
-/* An interrupt by which a kernel may announce changed code.  With the BQL. */
-void gvm_ram_attention(CPUState *cpu);
 
 struct gvm_shared_stats;
 

@@ -27,7 +27,6 @@ lease_ms=${GIANTVM_FULLSHARE_LEASE_MS:-20000}	# a machine full of other tests st
 mem=256
 modules=	# of the guest's kernel, and programs, that a test needs besides
 programs=()
-ram=${GIANTVM_FULLSHARE_RAM:-guest}	# or file
 servers=0	# the hosts that have one
 inside=${GIANTVM_FULLSHARE_INSIDE-yes}	# their nodes have it inside; empty: giantvm serve
 slice=		# MiB of the RAM for each in turn; nothing: all for one
@@ -158,7 +157,7 @@ cluster()
 		ports[host]=$(free_port)
 	done
 	# shellcheck disable=SC2086
-	[ "$ram" = file ] || [ -n "$inside" ] || serve $servers
+	[ -n "$inside" ] || serve $servers
 	{
 		echo "[cluster]"
 		echo "name = test-$$"
@@ -166,7 +165,7 @@ cluster()
 		for host in $servers; do
 			echo "[server S$host]"
 			echo "address = ${address[host]}:${ports[host]}"
-			[ -z "$inside" ] || [ "$ram" = file ] || echo "node = $host"
+			[ -z "$inside" ] || echo "node = $host"
 		done
 		echo "[region guest]"
 		echo "size = ${mem}M"
@@ -192,7 +191,7 @@ start()
 	# Each node in a folder of its own, where its monitor is.
 	# shellcheck disable=SC2086
 	(cd "$dir/$id" && exec timeout -s KILL "$limit" ${under[id]} "$giantvm" run \
-		--cluster "$dir/cluster.conf" --id "$id" --ram "$ram" --wait 60 --stats -- \
+		--cluster "$dir/cluster.conf" --id "$id" --wait 60 --stats -- \
 		"$qemu" -m "$mem" -nodefaults -no-user-config -display none \
 		-serial stdio -kernel "$dir/image/vmlinuz" \
 		-initrd "$dir/image/initramfs" \

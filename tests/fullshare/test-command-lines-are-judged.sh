@@ -81,6 +81,12 @@ bad "choose the accelerator by -accel" -enable-kvm
 bad "instead of q35,accel=kvm" -machine q35,accel=kvm
 bad "leave kernel-irqchip=on away" -accel kvm,kernel-irqchip=on
 
+# RAM as a file: no node would drop what it has translated.
+refused "code another one has changed.*use a region" --cluster "$conf" --id 0 --ram file \
+	--print -- $qemu -m 64
+refused "code another one has changed" --cluster "$conf" --id 1 --ram file --print -- \
+	$qemu -m 64 -accel tcg,thread=multi
+
 # Pinned pages.
 bad "cache=none .*use cache=writeback" -drive file=d,cache=none,if=virtio
 bad "cache=directsync .*writethrough" -drive file=d,cache=directsync
