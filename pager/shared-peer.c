@@ -8,8 +8,6 @@
  * claim is checked with server 0, which also knows where everybody lives.
  */
 #define _GNU_SOURCE
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 
@@ -17,6 +15,7 @@
 #include "mem.h"
 #include "shared.h"
 #include "sys.h"
+#include "tune.h"
 
 #define AGAIN_NS	100000000ull	/* before an unreachable one is tried */
 #define TRY_NS		2000000000ull
@@ -336,7 +335,6 @@ void gvm_peer_event(struct gvm_shared *r, u32 index, u32 events)
 void gvm_peer_accept(struct gvm_shared *r)
 {
 	struct gvm_peer_link *p;
-	int one = 1;
 	long fd;
 
 	fd = gvm_sys(SYS_accept4, r->listenfd, 0, 0,
@@ -350,8 +348,7 @@ void gvm_peer_accept(struct gvm_shared *r)
 		gvm_sys(SYS_close, fd);
 		return;
 	}
-	gvm_sys(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &one,
-		sizeof(one));
+	gvm_tune((int)fd);
 	p->conn.fd = (int)fd;
 	p->inbound = true;
 	p->state = GVM_LINK_HELLO;

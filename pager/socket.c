@@ -7,11 +7,11 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include "engine.h"
 #include "shared.h"
 #include "sys.h"
+#include "tune.h"
 
 static void drop(long fd)
 {
@@ -19,20 +19,8 @@ static void drop(long fd)
 	gvm_sys(SYS_close, fd);
 }
 
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in6 *v6 = (const void *)a;
-	const struct sockaddr_in *v4 = (const void *)a;
-
-	if (a->ss_family == AF_INET)
-		return *(const u8 *)&v4->sin_addr == 127;
-	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
 long gvm_socket_connect(const struct sockaddr_storage *addr, u32 len)
 {
-	static const char reno[] = "reno";
-	int one = 1;
 	long fd, err;
 
 	fd = gvm_sys(SYS_socket, addr->ss_family,
@@ -40,12 +28,7 @@ long gvm_socket_connect(const struct sockaddr_storage *addr, u32 len)
 	fd = gvm_fd_high((int)fd);
 	if (fd < 0)
 		return fd;
-	gvm_sys(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &one,
-		sizeof(one));
-	/* There is nothing to control, and pacing costs timers. */
-	if (is_loopback(addr))
-		gvm_sys(SYS_setsockopt, fd, IPPROTO_TCP, TCP_CONGESTION, reno,
-			sizeof(reno) - 1);
+	gvm_tune((int)fd);
 	err = gvm_sys(SYS_connect, fd, addr, len);
 	if (!err || err == -EINPROGRESS)
 		return fd;

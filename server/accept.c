@@ -13,25 +13,19 @@
 #include <unistd.h>
 
 #include "listen.h"
+#include "tune.h"
 #include "worker.h"
 
-/*
- * A client whose machine is gone must not hold its lease for ever.  And on
- * loopback there is no congestion to control: pacing (BBR) would only cost a
- * third of the throughput.
- */
-static void set_options(int fd, const struct sockaddr *peer)
+/* A client whose machine is gone must not hold its lease for ever. */
+static void set_options(int fd)
 {
 	static const int idle_s = 20, every_s = 5, tries = 4, on = 1;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	gvm_tune(fd);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
-	if (gvm_is_loopback(peer))
-		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno",
-			   sizeof("reno") - 1);
 }
 
 int gvm_server_fd_above(const struct gvm_server *server, int fd)
@@ -61,8 +55,7 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void deal_out(struct gvm_server *server, int fd,
-		     const struct sockaddr *peer)
+static void deal_out(struct gvm_server *server, int fd)
 {
 	struct gvm_worker *w = &server->workers[server->next_worker++ %
 						server->workers_nr];
@@ -71,7 +64,7 @@ static void deal_out(struct gvm_server *server, int fd,
 	};
 	struct gvm_link *k;
 
-	set_options(fd, peer);
+	set_options(fd);
 	k = gvm_link_open(w, fd);
 	if (!k) {
 		turn_away(fd);
@@ -110,13 +103,11 @@ static bool make_way(struct gvm_server *server)
 
 void gvm_server_accept(struct gvm_server *server)
 {
-	struct sockaddr_storage peer;
 	u64 connections;
 
 	for (int i = 0; i < 64; i++) {
-		socklen_t len = sizeof(peer);
-		int fd = accept4(server->listener, (struct sockaddr *)&peer,
-				 &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(server->listener, NULL, NULL,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		fd = gvm_server_fd_above(server, fd);
 		if (fd < 0) {
@@ -130,6 +121,6 @@ void gvm_server_accept(struct gvm_server *server)
 		if (connections >= GVM_CONNECTIONS_MAX)
 			turn_away(fd);
 		else
-			deal_out(server, fd, (struct sockaddr *)&peer);
+			deal_out(server, fd);
 	}
 }
