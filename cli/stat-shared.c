@@ -98,6 +98,7 @@ static struct json_object *to_json(const struct gvm_shared_stats *s)
 		{ "local_bytes", s->local_bytes },
 		{ "resident_pages", s->resident_pages }, { "wants", s->wants },
 		{ "peers", s->peers }, { "faults", s->faults },
+		{ "foreseen", s->foreseen },
 		{ "installed", s->installed }, { "given", s->given },
 		{ "served", s->served }, { "invalidated", s->invalidated },
 		{ "relayed", s->relayed },

@@ -34,6 +34,7 @@ static void read_page(struct gvm_shared *r, struct gvm_home_link *home,
 	gvm_order_read(e->page, at);
 	kept->zero = gvm_page_is_zero(at);
 	kept->crc = kept->zero ? 0 : gvm_crc32c_page(at);
+	gvm_migratory_leaves(&r->migratory, e->page, kept->crc);
 }
 
 /* Bytes of the message at hand: they outlive it in a buffer. */
@@ -83,6 +84,8 @@ static void install(struct gvm_shared *r, struct gvm_home_link *home,
 	check(r, e->page, bytes, crc);
 	gvm_order_gain(e->page, e->writable, bytes ? bytes : zeros);
 	gvm_page_install(r, e->page, bytes ? bytes : zeros, e->writable);
+	if (e->writable)
+		gvm_migratory_came(&r->migratory, e->page, crc);
 	r->stats->installed++;
 }
 
@@ -216,6 +219,7 @@ static void do_effect(struct gvm_shared *r, struct gvm_home_link *home,
 		if (!seed_takes(r, e))
 			gvm_page_unmap(r, e->page);
 		gvm_order_lose(e->page);
+		gvm_migratory_gone(&r->migratory, e->page);
 		break;
 	case GVM_DO_FLUSH_CODE:
 		gvm_page_flush_code(r, e->page);

@@ -192,10 +192,14 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 	}
 	r->stats->faults++;
 	if (e->what == GVM_UFFD_READ) {
-		want = GVM_WANT_SHARED;
 		kind = GVM_MISS_READ;
+		if (gvm_migratory_read(&r->migratory, page))
+			r->stats->foreseen++;
+		else
+			want = GVM_WANT_SHARED;
 	} else if (e->what == GVM_UFFD_PROTECT) {
 		kind = GVM_MISS_UPGRADE;
+		gvm_migratory_write(&r->migratory, page);
 	}
 	r->stats->misses[kind]++;
 	gvm_record_fault(r, page, want == GVM_WANT_EXCLUSIVE);

@@ -20,6 +20,7 @@
 #include "codec.h"
 #include "conn.h"
 #include "hist.h"
+#include "migratory.h"
 #include "node.h"
 #include "sharers.h"
 #include "slices.h"
@@ -165,6 +166,7 @@ struct gvm_shared {
 	u64	crowded_ns;	/* until then it is better to sleep at once */
 	u64	tick_ns;
 	u64	stood_ns;	/* from the tick before to this one */
+	struct gvm_migratory migratory;
 
 	/* the message being served */
 	const u8 *body;		/* its page, or NULL */

@@ -251,11 +251,11 @@ char *gvm_ram_stats(void)
 	hist = &s->latency[GVM_MISS_READ];
 	if (gvm_shared_stats(ram.region, s) == 0)
 		line = g_strdup_printf(
-			"faults %" PRIu64 " (read %" PRIu64 ", write %" PRIu64
+			"faults %" PRIu64 " (read %" PRIu64 ", of them foreseen to write %" PRIu64 ", write %" PRIu64
 			", upgrade %" PRIu64 "), pages given %" PRIu64
 			", invalidated %" PRIu64 ", code flushes %" PRIu64
 			", read fault p50 %" PRIu64 " us p99 %" PRIu64 " us",
-			s->faults, s->misses[GVM_MISS_READ],
+			s->faults, s->misses[GVM_MISS_READ], s->foreseen,
 			s->misses[GVM_MISS_WRITE], s->misses[GVM_MISS_UPGRADE],
 			s->given, s->invalidated, ram.flushed,
 			gvm_stats_percentile(hist, 500) / 1000,

@@ -413,7 +413,7 @@ struct gvm_shared_link {
 	uint64_t	bytes_out;
 };
 
-#define GVM_SHARED_STATS_VERSION	3
+#define GVM_SHARED_STATS_VERSION	4
 
 /* Counters only grow; gauges are marked. */
 struct gvm_shared_stats {
@@ -431,6 +431,7 @@ struct gvm_shared_stats {
 	uint64_t	peers;		/* gauge: connections */
 	uint64_t	faults;		/* userfaultfd messages */
 	uint64_t	misses[GVM_MISS_NR];
+	uint64_t	foreseen;	/* reads fetched to be written as well */
 	uint64_t	installed;	/* pages that came */
 	uint64_t	given;		/* pages given to other nodes */
 	uint64_t	served;		/* reads of others answered from here */
