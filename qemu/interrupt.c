@@ -18,6 +18,7 @@ enum {			/* registers of a local APIC, address >> 4 */
 	APIC_LDR	= 0x0d,
 	APIC_DFR	= 0x0e,
 	APIC_SVR	= 0x0f,
+	APIC_LINT1	= 0x36,	/* an operator's NMI comes by it */
 };
 
 static void (*handle_interrupt)(CPUState *cpu, int mask);
@@ -42,6 +43,7 @@ static void mirror_init(CPUState *cpu)
 	mirror(cpu, APIC_LDR, 0);
 	mirror(cpu, APIC_DFR, 0xffffffff);
 	mirror(cpu, APIC_SVR, 0xff);
+	mirror(cpu, APIC_LINT1, APIC_LVT_MASKED);
 }
 
 static void send_pending(CPUState *cpu, struct gvm_wire *msg)
@@ -96,9 +98,9 @@ static void interrupt(CPUState *cpu, int mask)
 		handle_interrupt(cpu, mask);
 		return;
 	}
-	/* A thread that is no vCPU is a device's. */
+	/* A thread that is no vCPU is a device's; NMIs are the operator's. */
 	if (!gvm_has_devices() && !current_cpu)
-		return;
+		mask &= CPU_INTERRUPT_NMI;
 	send_away(cpu, mask);
 }
 
@@ -140,7 +142,8 @@ static void apic_write(void *opaque, hwaddr addr, u64 val, unsigned size)
 	CPUState *cpu = current_cpu;
 
 	if (cpu && size == 4 && gvm_mine(cpu)) {
-		if (reg == APIC_ID || (reg >= APIC_LDR && reg <= APIC_SVR))
+		if (reg == APIC_ID || reg == APIC_LINT1 ||
+		    (reg >= APIC_LDR && reg <= APIC_SVR))
 			mirror(cpu, reg, val);
 		if (reg == APIC_EOI && !gvm_has_devices())
 			send_eoi(cpu);
@@ -174,6 +177,9 @@ static void take_register(APICCommonState *apic, u32 reg, u64 val)
 		break;
 	case APIC_SVR:
 		apic->spurious_vec = (u32)val & 0x1ff;
+		break;
+	case APIC_LINT1:
+		apic->lvt[APIC_LVT_LINT1] = (u32)val;
 		break;
 	}
 }

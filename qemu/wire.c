@@ -15,6 +15,9 @@ struct rule {
 	u32		body_max;
 };
 
+/* Registers of a local APIC: id, LDR, DFR, SVR, LINT1. */
+#define MIRRORED	(1ull << 0x02 | 7ull << 0x0d | 1ull << 0x36)
+
 #define EXACTLY(n)	(n), (n)
 
 /* A hole is a message that nobody may send. */
@@ -29,7 +32,7 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_SIPI]   = { "SIPI", ANY, MINE, 0, 255 },
 	[GVM_WIRE_NMI]    = { "NMI", ANY, MINE, EXACTLY(0) },
 	[GVM_WIRE_SMI]    = { "SMI", ANY, MINE, EXACTLY(0) },
-	[GVM_WIRE_APIC]   = { "APIC", ANY, THEIRS, 2, 15 },
+	[GVM_WIRE_APIC]   = { "APIC", ANY, THEIRS, 0, 0x3f },
 	[GVM_WIRE_EOI]    = { "EOI", TO_0, THEIRS, 0, 255 },
 	[GVM_WIRE_READ]   = { "READ", TO_0, THEIRS, 1, 8 },
 	[GVM_WIRE_WRITE]  = { "WRITE", TO_0, THEIRS, 1, 63 },
@@ -124,7 +127,7 @@ const char *gvm_wire_judge(const struct gvm_guest *guest, u32 from,
 	    (msg->type == GVM_WIRE_WRITE &&
 	     !is_width(msg->arg & GVM_WIRE_WIDTH)))
 		return "with a bad width";
-	if (msg->type == GVM_WIRE_APIC && msg->arg != 2 && msg->arg < 13)
+	if (msg->type == GVM_WIRE_APIC && !(MIRRORED >> msg->arg & 1))
 		return "with a register that is not mirrored";
 	return NULL;
 }

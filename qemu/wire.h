@@ -20,7 +20,8 @@
  *	IRQ	any, owner	target	vector arg, level triggered if addr
  *	INIT, NMI, SMI		target
  *	SIPI	any, owner	target	page arg
- *	APIC	owner, all	source	register arg (id, LDR, DFR, SVR) is val
+ *	APIC	owner, all	source	register arg (id, LDR, DFR, SVR, LINT1) is
+ *					val
  *	EOI	other, 0	source	of level vector arg
  *	READ	other, 0	source	arg bytes at addr; a port if val is 1
  *	WRITE	other, 0	source	arg & 15 bytes; a port if arg & 16;

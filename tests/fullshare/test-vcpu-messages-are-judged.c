@@ -69,6 +69,9 @@ int main(void)
 	/* What is said about a local APIC comes from its owner. */
 	CHECK(ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 1, .arg = 13)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 1, .arg = 3)));
+	CHECK(ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 1, .arg = 0x36)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 1, .arg = 0x35)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 1, .arg = 0x42)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_APIC, .cpu = 0, .arg = 13)));
 	/* Devices are node 0's, and only it decides. */
 	CHECK(ok(0, 1, M(.type = GVM_WIRE_READ, .cpu = 1, .arg = 4)));
