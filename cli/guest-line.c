@@ -172,6 +172,21 @@ static void describe_server(const struct gvm_guest_run *run, char *ret,
 	}
 }
 
+/* What the plugin calls that node: its place among those with vCPUs; -1: none. */
+static int place_of(const struct gvm_conf *conf, uint32_t id)
+{
+	int place = 0;
+
+	for (unsigned i = 0; i < conf->nodes_nr; i++) {
+		if (!conf->nodes[i].vcpus_nr)
+			continue;
+		if (conf->nodes[i].id == id)
+			return place;
+		place++;
+	}
+	return -1;
+}
+
 /* For each server of the region the guest's node that it is in, or "-". */
 static char *describe_homes(const struct gvm_guest_run *run)
 {
@@ -182,11 +197,12 @@ static char *describe_homes(const struct gvm_guest_run *run)
 
 	for (unsigned i = 0; out && i < r->servers_nr; i++) {
 		uint32_t node = run->conf->servers[r->servers[i]].node;
+		int place = place_of(run->conf, node);
 
-		if (node == GVM_CONF_NODE_NONE)
+		if (place < 0)
 			fprintf(out, "%s-", i ? "+" : "");
 		else
-			fprintf(out, "%s%u", i ? "+" : "", node);
+			fprintf(out, "%s%d", i ? "+" : "", place);
 	}
 	return out && !fclose(out) ? text : NULL;
 }

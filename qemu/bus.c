@@ -22,6 +22,9 @@
 #define PING_MS		200
 #define SECOND_NS	1000000000ll
 
+/* The kernel kills a node that stood still for its lease (pager/shared-lease.c). */
+#define GONE	"has ended without a word: it was killed, or stood still for too long"
+
 s64 gvm_bus_now_ns(void)
 {
 	struct timespec t;
@@ -33,10 +36,47 @@ s64 gvm_bus_now_ns(void)
 static void lose(struct gvm_bus *bus, u32 node, const char *why)
 {
 	if (__atomic_load_n(&bus->quiet, __ATOMIC_ACQUIRE) ||
-	    __atomic_load_n(&bus->peer[node].left, __ATOMIC_ACQUIRE))
+	    __atomic_load_n(&bus->peer[node].left, __ATOMIC_ACQUIRE) ||
+	    __atomic_exchange_n(&bus->broken, true, __ATOMIC_ACQ_REL))
 		return;
-	if (!__atomic_exchange_n(&bus->broken, true, __ATOMIC_ACQ_REL))
-		bus->lost(bus->arg, node, why);
+	gvm_bus_tell_lost(bus, node);
+	bus->lost(bus->arg, node, why);
+}
+
+/*
+ * Whoever does not take it at once, or is being sent something, finds out
+ * by himself: we are about to end, whatever happens.
+ */
+void gvm_bus_tell_lost(struct gvm_bus *bus, u32 node)
+{
+	const struct gvm_wire msg = { .type = GVM_WIRE_LOST, .arg = node };
+	u8 head[GVM_WIRE_BYTES];
+
+	gvm_wire_encode(&msg, head);
+	for (u32 i = 0; i < bus->guest.nodes_nr; i++) {
+		struct gvm_bus_peer *peer = &bus->peer[i];
+
+		if (i == node || i == bus->guest.me || peer->fd < 0 ||
+		    pthread_mutex_trylock(&peer->lock))
+			continue;
+		send(peer->fd, head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT);
+		pthread_mutex_unlock(&peer->lock);
+	}
+}
+
+/* The first to notice ends at once: it must not be taken for the culprit. */
+static void take_lost(struct gvm_bus_peer *from, u32 node)
+{
+	struct gvm_bus *bus = from->bus;
+	char why[96];
+
+	if (node == bus->guest.me) {
+		lose(bus, from->node, "has lost this node");
+		return;
+	}
+	snprintf(why, sizeof(why), "is silent or gone, as node %u has noticed",
+		 from->node);
+	lose(bus, node, why);
 }
 
 int gvm_bus_write(struct gvm_bus *bus, int fd, const struct gvm_wire *msg,
@@ -92,7 +132,7 @@ void gvm_bus_send(struct gvm_bus *bus, u32 to, const struct gvm_wire *msg)
 	if (err == -ETIMEDOUT)
 		lose(bus, to, "does not read what is sent to it");
 	else if (err)
-		lose(bus, to, "has closed its connection");
+		lose(bus, to, GONE);
 }
 
 void gvm_bus_send_all(struct gvm_bus *bus, const struct gvm_wire *msg)
@@ -126,6 +166,9 @@ static void take(struct gvm_bus_peer *peer, const struct gvm_wire *msg)
 	case GVM_WIRE_READY:
 		__atomic_store_n(&peer->ready, true, __ATOMIC_RELEASE);
 		bus->message(bus->arg, peer->node, msg);
+		break;
+	case GVM_WIRE_LOST:
+		take_lost(peer, msg->arg);
 		break;
 	case GVM_WIRE_BYE:
 		__atomic_store_n(&peer->left, true, __ATOMIC_RELEASE);
@@ -193,8 +236,8 @@ static void *receive(void *arg)
 				 __ATOMIC_RELEASE);
 		__atomic_store_n(&peer->busy, false, __ATOMIC_RELEASE);
 	}
-	lose(bus, peer->node, n ? "cannot be reached any more" :
-				  "has closed its connection");
+	lose(bus, peer->node, n && errno != ECONNRESET ?
+	     "is silent: it cannot be reached any more" : GONE);
 	return NULL;
 }
 

@@ -75,6 +75,12 @@ int gvm_bus_start(struct gvm_bus *bus);
 void gvm_bus_send(struct gvm_bus *bus, u32 to, const struct gvm_wire *msg);
 void gvm_bus_send_all(struct gvm_bus *bus, const struct gvm_wire *msg);
 
+/*
+ * This node is about to end because it has lost another one: the others shall name
+ * that one, and not this.  Waits for nobody.
+ */
+void gvm_bus_tell_lost(struct gvm_bus *bus, u32 node);
+
 /* Has everybody said READY?  To be asked when somebody has. */
 bool gvm_bus_all_ready(struct gvm_bus *bus);
 

@@ -129,9 +129,11 @@ static void memory_is_lost(const char *message, void *arg)
 {
 	const char *node = node_of_server(message);
 
-	if (node)
+	if (node) {
+		gvm_bus_tell_lost(&gvm_bus, (u32)g_ascii_strtoull(node, NULL, 10));
 		gvm_die("node %s is silent or gone, and is home of the guest's memory: %s",
 			node, message);
+	}
 	gvm_die("%s", message);
 }
 

@@ -44,6 +44,7 @@ static const struct rule rules[GVM_WIRE_NR] = {
 	[GVM_WIRE_ASK]    = { "ASK", TO_0, NO_CPU, 0, GVM_ASK_NR - 1 },
 	[GVM_WIRE_TSC]    = { "TSC", FROM_0, NO_CPU, 1, ~0u },
 	[GVM_WIRE_BYE]    = { "BYE", ANY, NO_CPU, EXACTLY(0) },
+	[GVM_WIRE_LOST]   = { "LOST", ANY, NO_CPU, 0, GVM_GUEST_NODES_MAX - 1 },
 	[GVM_WIRE_LOCK]   = { "LOCK", TO_0, THEIRS, EXACTLY(0) },
 	[GVM_WIRE_FREEZE] = { "FREEZE", FROM_0, NO_CPU, EXACTLY(0) },
 	[GVM_WIRE_FROZEN] = { "FROZEN", TO_0, NO_CPU, EXACTLY(0) },
@@ -116,6 +117,9 @@ const char *gvm_wire_judge(const struct gvm_guest *guest, u32 from,
 		return "that is too long";
 	if (msg->arg < rule->arg_min || msg->arg > rule->arg_max)
 		return "with a bad argument";
+	if (msg->type == GVM_WIRE_LOST &&
+	    (msg->arg >= guest->nodes_nr || msg->arg == from))
+		return "about a node that cannot be lost";
 	if (rule->whose == NO_CPU)
 		return msg->cpu ? "with a vCPU where none belongs" : NULL;
 	if (msg->cpu >= guest->vcpus_nr)

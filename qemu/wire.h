@@ -33,6 +33,7 @@
  *	RESET	0, other	-	reset your vCPUs; epoch is the new one
  *	ASK	other, 0	-	please do arg (enum gvm_wire_ask)
  *	BYE	any, any	-	I end; the guest is over
+ *	LOST	any, any	-	I end because node arg is lost
  *	LOCK	other, 0	source	needs all vCPUs stopped for an operation (lock.c)
  *	FREEZE	0, other	-	stop your vCPUs, for a moment ...
  *	FROZEN	other, 0	-	... they are
@@ -50,7 +51,7 @@
 #include "guest.h"
 
 #define GVM_WIRE_MAGIC		0x70637667u	/* "gvcp" */
-#define GVM_WIRE_VERSION	3u
+#define GVM_WIRE_VERSION	4u
 #define GVM_WIRE_BODY_MAX	65536u
 #define GVM_WIRE_BYTES		32u
 
@@ -86,6 +87,7 @@ enum gvm_wire_type {
 	GVM_WIRE_HOTPAGE,
 	GVM_WIRE_AREA,
 	GVM_WIRE_TSC,
+	GVM_WIRE_LOST,
 	GVM_WIRE_NR
 };
 

@@ -42,7 +42,7 @@ lose()
 	pid=$(pid_of "$victim")
 	case $1 in
 	KILL)	why="the guest cannot go on" ;;
-	*)	why="silent" ;;
+	*)	why="\(silent\|stood still\)" ;;
 	esac
 	case $1 in
 	CUT)	ip -n "gvm-$$-$victim" link set eth0 down ;;

@@ -101,6 +101,10 @@ int main(void)
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_FREEZE)));
 	CHECK(!ok(0, 1, M(.type = GVM_WIRE_THAW)));
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_FROZEN)));
+	/* Of three nodes one may say that another one is lost, or the receiver. */
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_LOST, .arg = 1)));
+	CHECK(ok(0, 1, M(.type = GVM_WIRE_LOST, .arg = 0)));
+	CHECK(!ok(0, 1, M(.type = GVM_WIRE_LOST, .arg = 2)));
 	/* What a node counts is its own. */
 	CHECK(ok(1, 0, M(.type = GVM_WIRE_COUNTER, .arg = 63)));
 	CHECK(!ok(1, 0, M(.type = GVM_WIRE_COUNTER, .arg = 64)));
