@@ -118,6 +118,7 @@ int gvm_on_decline(struct gvm_home_call *c)
 		/* Who has dropped its copy we do not know: all stay listed. */
 		end(c, t);
 	} else if (t->kind == GVM_TXN_MOVING) {
+		t->carry = t->drives == c->h->cfg.patience;
 		gvm_txn_become(c->h, t, GVM_TXN_FETCHING);
 		gvm_txn_recall(c, t);
 	} else if (t->kind == GVM_TXN_ASKING) {
@@ -144,6 +145,19 @@ static void store(struct gvm_home_call *c)
 	gvm_dir_become(c->h, d, GVM_DIR_HOME, GVM_NODE_NONE);
 }
 
+/* What the owner could not send to the requester itself: now it is home's. */
+static void carry_on(struct gvm_home_call *c, const struct gvm_home_txn *t)
+{
+	const struct gvm_request_in r = {
+		.page = t->page, .txn = t->txn, .node = t->requester,
+		.exclusive = true,
+	};
+
+	if (gvm_home_member(c->h, r.node) &&
+	    gvm_members(c->h)[r.node] == r.txn >> 32)
+		gvm_open_begin(c, gvm_dir(c->h, t->page), &r);
+}
+
 static int returned(struct gvm_home_call *c, struct gvm_home_txn *t)
 {
 	const struct gvm_co_msg *m = c->msg;
@@ -157,7 +171,35 @@ static int returned(struct gvm_home_call *c, struct gvm_home_txn *t)
 		gvm_dir_add(c->h, d, t->requester);
 	}
 	gvm_home_confirm(c, m->from, m->page, m->seq);
+	if (t->kind == GVM_TXN_FETCHING && t->carry)
+		carry_on(c, t);
 	end(c, t);
+	return 0;
+}
+
+/*
+ * A sharer answers home, since its answers to the requester did not come.  Whom
+ * the requester must hear from becomes less, and it is told so.
+ */
+int gvm_home_invalidated(struct gvm_home_call *c)
+{
+	const struct gvm_co_msg *m = c->msg;
+	struct gvm_home_txn *t = gvm_txn_find(c->h, m->page);
+
+	if (!t || t->kind != GVM_TXN_INVALIDATING || t->seq != m->seq) {
+		gvm_open_invalidated(c);
+		return 0;
+	}
+	if (m->slot >= t->slots || t->slot[m->slot].lo != m->lo ||
+	    t->slot[m->slot].hi != m->hi || m->from < m->lo ||
+	    m->from >= m->hi)
+		return -EPROTO;
+	if (!(t->need >> m->slot & 1)) {
+		c->h->stats.ignored++;
+		return 0;
+	}
+	t->need &= ~(1ull << m->slot);
+	gvm_txn_grant(c, t);
 	return 0;
 }
 
@@ -191,6 +233,9 @@ int gvm_on_return(struct gvm_home_call *c)
 	/* The owner reminds us: our RECALL to take it back was lost. */
 	if (!bytes && t->kind == GVM_TXN_FETCHING && t->owner == m->from)
 		gvm_txn_recall(c, t);
+	/* Does its grant not come there?  Who waits for it may be nobody. */
+	if (!bytes && t->kind == GVM_TXN_MOVING && t->owner == m->from)
+		drive_late(c, t);
 	c->h->stats.ignored++;
 	return 0;
 }

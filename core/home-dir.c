@@ -18,6 +18,8 @@
 #define INLINE_MAX	4u
 #define ID_BITS		14u
 #define ID_MASK		((1ull << ID_BITS) - 1)
+#define TRIES_AT	60
+#define TRIES_MAX	15u
 #define COARSE_BITS	56u
 #define COARSE_NODES	((GVM_NODES_MAX + COARSE_BITS - 1) / COARSE_BITS)
 
@@ -149,6 +151,18 @@ void gvm_dir_open(struct gvm_home *h, struct gvm_dir *d, u16 owner, u16 other,
 	if (other != GVM_NODE_NONE)
 		d->b |= (other + 1ull) << ID_BITS;
 	d->b |= (u64)(u32)txn << 2 * ID_BITS;
+}
+
+void gvm_dir_open_alone(struct gvm_dir *d)
+{
+	d->b &= ~(ID_MASK << ID_BITS);
+}
+
+u32 gvm_dir_open_tries(struct gvm_dir *d)
+{
+	if (d->b >> TRIES_AT < TRIES_MAX)
+		d->b += 1ull << TRIES_AT;
+	return (u32)(d->b >> TRIES_AT);
 }
 
 void gvm_dir_close(struct gvm_dir *d)

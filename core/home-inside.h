@@ -22,7 +22,7 @@ struct gvm_dir {
 	u64	a;	/* seq 48, kind 2, format 2, busy 1, written 1, open 1 */
 	u64	b;	/* 4 ids + 1 of 14 bits, handle, or vector; or of an
 			 * owner: id + 1, and of an open grant another
-			 * id + 1 and 32 bits of its txn */
+			 * id + 1, 32 bits of its txn, 4 of tries */
 };
 static_assert(sizeof(struct gvm_dir) == 16, "directory entry");
 
@@ -69,9 +69,11 @@ struct gvm_home_txn {
 	u16	last;
 	u8	kind;		/* enum gvm_txn_kind */
 	u8	slots;		/* numbers used */
+	u8	drives;		/* up to cfg.patience */
 	bool	have;		/* the requester needs no bytes */
 	bool	exclusive;	/* ASKING: what the grant was */
 	bool	dead;		/* FETCHING: the requester is */
+	bool	carry;		/* FETCHING: for the requester */
 	bool	due;		/* to be driven by the next tick */
 	bool	todo;		/* in the list, even if free by now */
 	struct gvm_slot_range slot[GVM_SLOTS];
@@ -236,6 +238,10 @@ bool gvm_dir_is_open(const struct gvm_dir *d);
 /* Its owner is dead: whether it took it, nobody can say any more. */
 void gvm_dir_close(struct gvm_dir *d);
 u16 gvm_dir_open_other(const struct gvm_dir *d);
+/* It has said that it has no copy. */
+void gvm_dir_open_alone(struct gvm_dir *d);
+/* How often it was sent again, up to 15; counted. */
+u32 gvm_dir_open_tries(struct gvm_dir *d);
 /* Of the owner's membership, which is alive. */
 u64 gvm_dir_open_txn(const struct gvm_home *h, const struct gvm_dir *d);
 /* Live sharers but node: 0, 1 (which?) or more: 2 and no more is counted. */
@@ -289,6 +295,8 @@ bool gvm_open_asked(struct gvm_home_call *c, struct gvm_dir *d,
 		    const struct gvm_request_in *r);
 /* The owner never took it, and never will. */
 void gvm_open_undo(struct gvm_home *h, struct gvm_dir *d);
+/* The sharer tells home, since it does not reach the owner. */
+void gvm_open_invalidated(struct gvm_home_call *c);
 /* A DECLINE for a page that is not busy. */
 void gvm_open_declined(struct gvm_home_call *c);
 
@@ -303,6 +311,7 @@ bool gvm_txn_late(const struct gvm_home_call *c, const struct gvm_home_txn *t);
 void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 		   const struct gvm_request_in *r);
 void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t);
+void gvm_txn_grant(struct gvm_home_call *c, const struct gvm_home_txn *t);
 /* Home's copy is the latest: tell the sharers, and grant it. */
 void gvm_txn_invalidate(struct gvm_home_call *c, struct gvm_home_txn *t,
 			bool said_have);
@@ -310,6 +319,7 @@ void gvm_txn_invalidate(struct gvm_home_call *c, struct gvm_home_txn *t,
 /* home-answer.c */
 int gvm_on_done(struct gvm_home_call *c);
 int gvm_on_decline(struct gvm_home_call *c);
+int gvm_home_invalidated(struct gvm_home_call *c);
 int gvm_on_return(struct gvm_home_call *c);
 int gvm_on_put(struct gvm_home_call *c);
 

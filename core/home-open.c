@@ -9,8 +9,10 @@
  */
 #include "home-inside.h"
 
+/* answer: who hears of it. */
 static void send_invalidate(struct gvm_home_call *c, const struct gvm_dir *d,
-			    const struct gvm_request_in *r, u64 seq, bool have)
+			    const struct gvm_request_in *r, u64 seq, bool have,
+			    u16 answer)
 {
 	u16 other = gvm_dir_open_other(d);
 	struct gvm_co_msg *m = gvm_home_send(c, GVM_CO_INVALIDATE, other,
@@ -18,11 +20,11 @@ static void send_invalidate(struct gvm_home_call *c, const struct gvm_dir *d,
 
 	if (!m)
 		return;
-	m->requester = r->node;
+	m->requester = answer;
 	m->lo = other;
 	m->hi = (u16)(other + 1);
 	/* Its answer is the grant, for someone who has the bytes. */
-	if (have)
+	if (have && answer == r->node)
 		m->flags = GVM_CO_EXCLUSIVE;
 	c->h->stats.invalidations++;
 }
@@ -59,33 +61,35 @@ bool gvm_open_begin(struct gvm_home_call *c, struct gvm_dir *d,
 	gvm_dir_open(h, d, r->node, other, r->txn);
 	h->stats.writes++;
 	if (other != GVM_NODE_NONE)
-		send_invalidate(c, d, r, seq, have);
+		send_invalidate(c, d, r, seq, have, r->node);
 	if (other == GVM_NODE_NONE || !have)
 		send_grant(c, d, r, seq, other != GVM_NODE_NONE, have);
 	return true;
 }
 
-static bool recalled(const struct gvm_home *h, const struct gvm_dir *d, u64 page)
+/* Of the open grant.  If it is recalled already, that has the next number. */
+static u64 granted_seq(const struct gvm_home *h, const struct gvm_dir *d,
+		       u64 page)
 {
-	const struct gvm_home_txn *t;
+	const struct gvm_home_txn *t = NULL;
 
-	if (!gvm_dir_busy(d))
-		return false;
-	t = gvm_txn_find(h, page);
-	return t && t->kind != GVM_TXN_IDLE;
+	if (gvm_dir_busy(d))
+		t = gvm_txn_find(h, page);
+	return gvm_dir_seq(d) - (t && t->kind != GVM_TXN_IDLE);
 }
 
 /* The grant once more, or what is missing of it. */
-static void send_again(struct gvm_home_call *c, const struct gvm_dir *d,
+static void send_again(struct gvm_home_call *c, struct gvm_dir *d,
 		       const struct gvm_request_in *r)
 {
-	/* The RECALL under way has the next number. */
-	u64 seq = gvm_dir_seq(d) - recalled(c->h, d, r->page);
+	u64 seq = granted_seq(c->h, d, r->page);
 	bool have = r->flags & GVM_CO_HAVE;
 	u64 need = gvm_home_member(c->h, gvm_dir_open_other(d));
+	bool vain = gvm_dir_open_tries(d) > c->h->cfg.patience;
 
 	if (need && !(r->got_seq == seq && r->got & 1))
-		send_invalidate(c, d, r, seq, have);
+		send_invalidate(c, d, r, seq, have,
+				vain ? GVM_NODE_HOME : r->node);
 	send_grant(c, d, r, seq, need, have);
 	c->h->stats.driven++;
 }
@@ -132,4 +136,21 @@ void gvm_open_declined(struct gvm_home_call *c)
 	if (gvm_dir_owner(d) == m->from && gvm_dir_is_open(d) &&
 	    gvm_dir_seq(d) == m->seq && gvm_dir_open_txn(c->h, d) == m->txn)
 		gvm_open_undo(c->h, d);
+}
+
+void gvm_open_invalidated(struct gvm_home_call *c)
+{
+	const struct gvm_co_msg *m = c->msg;
+	struct gvm_dir *d = gvm_dir(c->h, m->page);
+	struct gvm_request_in r = { .page = m->page, .node = gvm_dir_owner(d) };
+
+	if (gvm_dir_open_other(d) != m->from ||
+	    granted_seq(c->h, d, m->page) != m->seq) {
+		c->h->stats.ignored++;
+		return;
+	}
+	r.txn = gvm_dir_open_txn(c->h, d);
+	gvm_dir_open_alone(d);
+	/* With bytes: whether it has them yet we do not know. */
+	send_grant(c, d, &r, m->seq, 0, false);
 }

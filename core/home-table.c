@@ -5,6 +5,8 @@
  */
 #include "home-inside.h"
 
+#define PATIENCE	2u	/* drives of a transaction */
+
 static u32 power_of_two(u32 at_least)
 {
 	u32 n = 16;
@@ -20,7 +22,7 @@ static bool bounds_hold(const struct gvm_home_config *c)
 		c->nodes_max <= GVM_NODES_MAX && c->txns_max &&
 		c->txns_max < GVM_NONE16 && c->waits_max &&
 		c->waits_max < GVM_NONE16 && c->fanout <= GVM_FLAT &&
-		c->fanout != 1 && c->retry_ns;
+		c->fanout != 1 && c->patience <= 15 && c->retry_ns;
 }
 
 static size_t align8(size_t n)
@@ -86,6 +88,8 @@ struct gvm_home *gvm_home_init(void *mem, const struct gvm_home_config *config)
 	h->cfg = *config;
 	if (!h->cfg.fanout)
 		h->cfg.fanout = GVM_FLAT;
+	if (!h->cfg.patience)
+		h->cfg.patience = PATIENCE;
 	h->fresh = true;
 	h->epoch = config->epoch0;
 	h->member_at = l.member;

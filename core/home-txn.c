@@ -6,7 +6,7 @@
  */
 #include "home-inside.h"
 
-static void send_grant(struct gvm_home_call *c, const struct gvm_home_txn *t)
+void gvm_txn_grant(struct gvm_home_call *c, const struct gvm_home_txn *t)
 {
 	struct gvm_home *h = c->h;
 	struct gvm_co_msg *m = gvm_home_send(c, GVM_CO_GRANT, t->requester,
@@ -40,7 +40,9 @@ static void send_slot(struct gvm_home_call *c, const struct gvm_home_txn *t,
 
 	if (!m)
 		return;
-	m->requester = t->requester;
+	/* Who has been asked in vain so often may not reach the requester. */
+	m->requester = s->tries < c->h->cfg.patience ? t->requester :
+		GVM_NODE_HOME;
 	m->slot = (u16)i;
 	m->lo = s->lo;
 	m->hi = s->hi;
@@ -132,7 +134,7 @@ void gvm_txn_invalidate(struct gvm_home_call *c, struct gvm_home_txn *t,
 	list_sharers(c, t);
 	first_slots(c, t);
 	send_slots(c, t, 0);
-	send_grant(c, t);
+	gvm_txn_grant(c, t);
 }
 
 void gvm_txn_recall(struct gvm_home_call *c, const struct gvm_home_txn *t)
@@ -167,8 +169,10 @@ void gvm_txn_begin(struct gvm_home_call *c, struct gvm_home_txn *t,
 	t->asked_ns = c->now;
 	t->need = 0;
 	t->slots = 0;
+	t->drives = 0;
 	t->have = false;
 	t->dead = false;
+	t->carry = false;
 	t->due = false;
 	if (t->owner == GVM_NODE_NONE) {
 		gvm_txn_become(h, t, GVM_TXN_INVALIDATING);
@@ -191,7 +195,7 @@ static void send_cancel(struct gvm_home_call *c, const struct gvm_home_txn *t)
 	if (!m)
 		return;
 	m->giver = t->owner;
-	if (t->exclusive)
+	if (t->exclusive || t->kind == GVM_TXN_MOVING)
 		m->flags = GVM_CO_EXCLUSIVE;
 }
 
@@ -212,7 +216,7 @@ static void drive_invalidating(struct gvm_home_call *c,
 		cut_slots(c, t, got);
 		send_slots(c, t, got);
 	}
-	send_grant(c, t);
+	gvm_txn_grant(c, t);
 }
 
 void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
@@ -222,12 +226,23 @@ void gvm_txn_drive(struct gvm_home_call *c, struct gvm_home_txn *t,
 	if (r || t->kind != GVM_TXN_INVALIDATING)
 		t->asked_ns = c->now;
 	t->due = false;
+	if (t->drives < c->h->cfg.patience)
+		t->drives++;
 	c->h->stats.driven++;
 	switch (t->kind) {
 	case GVM_TXN_INVALIDATING:
 		drive_invalidating(c, t, r);
 		return;
 	case GVM_TXN_MOVING:
+		gvm_txn_recall(c, t);
+		/*
+		 * Perhaps the owner does not reach the requester.  If that one
+		 * has it, it says DONE; if not, it refuses it from now on, and
+		 * home carries it.
+		 */
+		if (t->drives == c->h->cfg.patience)
+			send_cancel(c, t);
+		return;
 	case GVM_TXN_SHARING:
 	case GVM_TXN_FETCHING:
 		gvm_txn_recall(c, t);
@@ -256,7 +271,7 @@ void gvm_txn_asked(struct gvm_home_call *c, struct gvm_home_txn *t,
 		gvm_txn_drive(c, t, r);
 	} else if (t->have && !(r->flags & GVM_CO_HAVE)) {
 		t->have = false;
-		send_grant(c, t);
+		gvm_txn_grant(c, t);
 	} else {
 		c->h->stats.ignored++;
 	}

@@ -282,6 +282,8 @@ int gvm_home_recv(struct gvm_home *h, const struct gvm_co_msg *msg, u64 now_ns,
 		return gvm_on_done(&c);
 	case GVM_CO_DECLINE:
 		return gvm_on_decline(&c);
+	case GVM_CO_INVALIDATED:
+		return gvm_home_invalidated(&c);
 	case GVM_CO_RETURN:
 		return gvm_on_return(&c);
 	case GVM_CO_PUT:

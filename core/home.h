@@ -30,6 +30,8 @@ struct gvm_home_config {
 	u64	retry_ns;	/* drive a transaction again after so long */
 	u64	storm_ns;	/* window of the referral; 0: never refer */
 	u32	epoch0;		/* epochs of members are larger than this */
+	u32	patience;	/* drives in vain, then home carries what one
+				 * node has for another; 0: 2, at most 15 */
 };
 
 struct gvm_home_stats {

@@ -3,11 +3,12 @@
  * A bad network, for tests: what this node sends to homes and peers is lost,
  * repeated, delayed and reordered at random.  Joining and leases are not.
  *
- *	GIANTVM_TEST_NET=delay_us=N,late=N,drop=N,dup=N,reorder=N,seed=N
+ *	GIANTVM_TEST_NET=delay_us=N,late=N,drop=N,dup=N,reorder=N,seed=N,apart=1
  *
  * late, drop, dup, reorder: of 1,000 messages; delay_us: 0 to N for each message
  * that is late (all, if nothing is said), in order; a message that is reordered
- * waits once more as long by itself.
+ * waits once more as long by itself.  apart: nothing comes to another node, only to
+ * homes.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct gvm_test_net {
 	u64	dup;
 	u64	reorder;
 	u64	seed;
+	u64	apart;
 	u64	order;
 	u64	last_ns;	/* the youngest that is in order */
 	u32	used;		/* of waiting: they are many bytes apart */
@@ -91,6 +93,7 @@ int gvm_test_net_init(struct gvm_shared *r)
 	t->drop = setting(text, "drop", 0);
 	t->dup = setting(text, "dup", 0);
 	t->reorder = setting(text, "reorder", 0);
+	t->apart = setting(text, "apart", 0);
 	t->seed = (setting(text, "seed", 0) + r->id + 1) *
 		  0x9e3779b97f4a7c15ull;
 	r->test_net = t;
@@ -134,7 +137,7 @@ bool gvm_test_net_takes(struct gvm_shared *r, u16 node, u32 home,
 	const u64 now = gvm_now_ns();
 	u64 times = 1 + (next(t) % 1000 < t->dup);
 
-	if (next(t) % 1000 < t->drop)
+	if (next(t) % 1000 < t->drop || (t->apart && node != GVM_NODE_HOME))
 		return true;
 	while (times--) {
 		bool late = t->delay_us && next(t) % 1000 < t->late;

@@ -392,6 +392,7 @@ static const struct rule rules[GVM_MSG_TYPE_NR] = {
 	CO(GET_EXCLUSIVE),
 	CO(DONE),
 	CO(DECLINE),
+	CO(INVALIDATED),
 	CO(RETURN),
 	CO(PUT),
 #undef CO

@@ -383,9 +383,10 @@ static const struct story_line a_slot_is_cut_in_two[] = {
 	{ "x IV H>9", "" },
 	{ "wait 2000", "" },
 	{ "tick 0", "GXh1:0>H!27f" },
-	{ "> GX 0>H", "IV1:H>9?0#8 GRx1:H>0!37f" },
-	{ "> IV H>9", "IA1:9>0#8" },
-	{ "> IA 9>0", "" },
+	{ "> GX 0>H", "IV1:H>9#8 GRx1:H>0!37f" },
+	{ "> IV H>9", "IA1:9>H#8" },
+	{ "> IA 9>H", "GRx1:H>0!27f" },
+	{ "x GR H>0", "" },
 	{ "> GR H>0", "map-rw DN1:0>H" },
 	{ "set 0", "" },
 };

@@ -343,6 +343,8 @@ static void home_forget_time(void)
 		struct gvm_home_txn *t = gvm_txn(h, i);
 
 		t->driven_ns = NOW;
+		if (!cfg->apart)
+			t->drives = 0;
 		/* Who asks again always asks late. */
 		t->asked_ns = 0;
 		if (t->kind == GVM_TXN_FREE || t->kind == GVM_TXN_IDLE) {
@@ -350,11 +352,21 @@ static void home_forget_time(void)
 			t->requester = t->owner = GVM_NODE_NONE;
 			t->slots = 0;
 			t->have = t->exclusive = t->dead = t->due = false;
+			t->carry = false;
+			t->drives = 0;
 			if (t->kind == GVM_TXN_FREE)
 				t->first = t->last = GVM_NONE16;
 		}
 		memset(&t->slot[t->slots], 0,
 		       (GVM_SLOTS - t->slots) * sizeof(t->slot[0]));
+	}
+	for (u32 i = 0; i < cfg->pages; i++) {
+		struct gvm_dir *d = gvm_dir(h, i);
+
+		/* How often it was sent again, as far as it matters. */
+		if (gvm_dir_is_open(d) && (!cfg->apart || d->b >> 60 > 2))
+			d->b = (d->b & ~0ull >> 4) |
+				(cfg->apart ? 2ull << 60 : 0);
 	}
 	h->wait_free = GVM_NONE16;
 	h->wait_fresh = (u16)h->cfg.waits_max;
@@ -423,6 +435,8 @@ static void post(const struct gvm_co_effect *e, u32 value)
 	if (l.msg.flags & GVM_CO_BYTES && e->bytes == GVM_BYTES_NONE)
 		fail("a page is announced and not there");
 	say_letter("        sends", &l);
+	if (cfg->apart && l.msg.from < 2 && l.msg.to < 2)
+		return;
 	for (u32 i = 0; i < w.nr; i++) {
 		if (!memcmp(&w.net[i], &l, sizeof(l)))
 			return;
@@ -937,6 +951,7 @@ void world_start(const struct config *config)
 			config->pages : 0,
 		.fanout = config->fanout, .retry_ns = HOME_RETRY,
 		.storm_ns = config->storm ? FAR : 0,
+		.patience = config->apart ? 1 : 15,
 	};
 
 	cfg = config;

@@ -39,6 +39,7 @@ struct config {
 	bool	coarse;		/* no room for sets of sharers */
 	bool	claim;		/* node 0 claims everything at first */
 	bool	late;		/* home always finds a busy page late */
+	bool	apart;		/* nodes 0 and 1 do not reach each other */
 	bool	quick;		/* belongs to the short run */
 };
 

@@ -14,7 +14,8 @@
  *
  * Size:	NODES OPS (faults and evictions of all nodes together)
  * What may go wrong:	LOSSES DUPS RETRIES CRASHES JOINS
- * Parts:	EVICT REFER RELAY (nodes 1.. share, 0 writes; slots of RANGE nodes)
+ * Parts:	CARRY (home does not rely on messages between nodes when it drives)
+ *		EVICT REFER RELAY (nodes 1.. share, 0 writes; slots of RANGE nodes)
  * Mistakes that must be found: BAD_*, listed in ./run
  */
 #ifndef NODES
@@ -167,6 +168,7 @@ byte ht;
 bit  hhave;
 bit  hdead;		/* FETCHING since the requester died */
 bit  hexcl;		/* ASKING for */
+bit  hvain;		/* sharers answer home */
 byte hneed;		/* slots not known to be answered */
 byte hslot[SLOTS];	/* nodes of a slot */
 byte hslots;
@@ -525,7 +527,8 @@ inline node_invalidate(w)
 	x = M_MASK & ~BIT(w);
 	if
 	:: x == 0 ->
-		SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL, 0)
+		SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL,
+		     ep[w])
 	:: else ->
 		if
 		:: rseq[w] == M_SEQ && rmask[w] == M_MASK &&
@@ -556,7 +559,8 @@ inline node_invalidate(w)
 #endif
 	fi
 #else
-	SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL, 0)
+	SEND(INVALIDATED, M_REQ, w, w, M_SEQ, M_TXN, M_MASK, 0, M_FL,
+		     ep[w])
 #endif
 }
 
@@ -973,8 +977,8 @@ inline home_invalidate()
 			:: !(hslot[i] & BIT(x)) -> x++
 			:: else -> break
 			od;
-			SEND(INVALIDATE, x, H, hr, hseq, i, hslot[i], 0, 0,
-			     hep[x])
+			SEND(INVALIDATE, x, H, (hvain -> H : hr), hseq, i,
+			     hslot[i], 0, 0, hep[x])
 		:: else -> skip
 		fi;
 		i++
@@ -991,9 +995,20 @@ inline home_drive()
 #ifdef RELAY
 		cut();
 #endif
-		home_invalidate()
+#ifdef CARRY
+		hvain = 1;
+#endif
+		home_invalidate();
+		hvain = 0
 	:: hkind == MOVING || hkind == SHARING || hkind == FETCHING ->
-		home_recall()
+		home_recall();
+#ifdef CARRY
+		if
+		:: hkind == MOVING ->
+			SEND(CANCEL, hr, H, 0, hseq, ht, 0, 0, EXCL, hep[hr])
+		:: else -> skip
+		fi
+#endif
 	:: hkind == ASKING || hkind == ASKING_SHARED ->
 		SEND(CANCEL, hr, H, 0, hseq, ht, 0, 0,
 		     (hkind == ASKING -> EXCL : 0), hep[hr])
@@ -1306,6 +1321,17 @@ inline home_put()
 	fi
 }
 
+inline home_invalidated()
+{
+	if
+	:: hkind == INVALIDATING && hseq == M_SEQ && (hneed & BIT(M_TXN)) ->
+		hneed = hneed & ~BIT(M_TXN);
+		SEND(GRANT, hr, H, 0, hseq, ht, hneed, (hhave -> 0 : hmem),
+		     (hhave -> EXCL : EXCL + BYTES), hep[hr])
+	:: else -> skip
+	fi
+}
+
 inline home_recv()
 {
 	if
@@ -1321,6 +1347,7 @@ inline home_recv()
 		:: M_TYPE == DECLINE -> home_decline()
 		:: M_TYPE == RETURN -> home_return()
 		:: M_TYPE == PUT -> home_put()
+		:: M_TYPE == INVALIDATED -> home_invalidated()
 		:: else -> assert(false)
 		fi;
 		home_next()
