@@ -21,6 +21,7 @@ struct drive {
 	struct gvm_shared *r;
 	const void	*body;		/* of the message; NULL: none */
 	u32		crc;
+	bool		settles;	/* what others gave: no PUT */
 };
 
 static void count(u64 *counter, u64 n)
@@ -62,13 +63,14 @@ static void store(const struct drive *d, const struct gvm_co_effect *e)
 }
 
 void gvm_member_send(struct gvm_shared *r, u16 node, const void *head,
-		     u32 bytes, u32 frame)
+		     u32 bytes, u32 frame, bool later)
 {
 	struct gvm_seat *seat = r->seats[node];
 
 	if (seat && seat->session) {
 		r->messages_out++;
-		if (!seat->session->send(seat->session, head, bytes, frame))
+		if (!seat->session->send(seat->session, head, bytes, frame,
+					 later))
 			count(&r->dropped, 1);
 		return;
 	}
@@ -97,7 +99,9 @@ static void send(const struct drive *d, const struct gvm_co_effect *e)
 		}
 	}
 	bytes = gvm_codec_put_co(head, r->handle, &msg, ref.crc);
-	gvm_member_send(r, msg.to, head, bytes, ref.frame);
+	/* It frees a buffer of somebody who waits for nothing. */
+	gvm_member_send(r, msg.to, head, bytes, ref.frame,
+			d->settles && msg.type == GVM_CO_CONFIRM);
 }
 
 static void carry_out(const struct drive *d)
@@ -234,6 +238,7 @@ enum gvm_session_next gvm_on_coherence(const struct gvm_request *q)
 	if (d.body && gvm_crc32c_page(d.body) != d.crc)
 		return gvm_fail(q, GVM_ERR_CORRUPT, "a page was damaged on its way to the server (CRC)");
 	msg.page = gvm_slices_dense(&d.r->slices, msg.page);
+	d.settles = msg.type == GVM_CO_DONE || msg.type == GVM_CO_RETURN;
 	pthread_mutex_lock(&d.r->lock);
 	if (q->s->seat) {
 		__atomic_store_n(&q->s->seat->heard_ns, gvm_region_now_ns(),

@@ -76,7 +76,7 @@ err_put:
  * another thread costs a copy of the header and a wake-up.
  */
 static bool send_to(struct gvm_session *session, const void *head, u32 bytes,
-		    u32 frame)
+		    u32 frame, bool later)
 {
 	struct gvm_link *k = (struct gvm_link *)((u8 *)session -
 				offsetof(struct gvm_link, session));
@@ -84,9 +84,12 @@ static bool send_to(struct gvm_session *session, const void *head, u32 bytes,
 	struct gvm_post *p;
 
 	if (gvm_worker_self() == w) {
+		bool alone = k->out.bytes == k->later;
 		bool ok = append(k, head, bytes, frame);
 
-		if (w->turning != k)
+		if (later && alone && gvm_later_add(w, k))
+			k->later = k->out.bytes;
+		else if (w->turning != k)
 			gvm_worker_push(w, k);
 		return ok;
 	}
@@ -157,6 +160,7 @@ void gvm_link_close(struct gvm_link *k)
 
 	if (w->piped == k)
 		w->piped = NULL;
+	gvm_later_remove(w, k);
 	gvm_session_exit(&k->session);
 	/* Nobody can post any more; what was, is dropped. */
 	k->closing = true;
@@ -205,12 +209,21 @@ static void refuse(struct gvm_link *k, u32 code, const char *why)
 	k->closing = true;
 }
 
+/* Something must go; not only what may go later. */
+static bool urgent(const struct gvm_link *k)
+{
+	return k->out.bytes != k->later;
+}
+
 /* Send some of what waits. */
 static void pump(struct gvm_link *k)
 {
 	struct iovec iov[IOV_MAX_OURS];
 	u64 room = SEND_BYTES;
 
+	if (!urgent(k))
+		return;
+	k->later = 0;
 	while (k->out.bytes && k->writable && room && !k->broken) {
 		int nr = gvm_out_gather(&k->out, iov, IOV_MAX_OURS, room);
 		long n = gvm_conn_write(&k->conn, iov, nr);
@@ -360,5 +373,5 @@ bool gvm_link_turn(struct gvm_link *k)
 		return false;
 	}
 	/* Else epoll or the keeper brings it back. */
-	return (may_take(k) && !drained) || (k->out.bytes && k->writable);
+	return (may_take(k) && !drained) || (urgent(k) && k->writable);
 }

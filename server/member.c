@@ -67,7 +67,7 @@ static void tell_all(struct gvm_shared *r, const struct gvm_seat *gone,
 		left--;
 		gvm_codec_put(at, GVM_MSG_MEMBER, 0, sizeof(member),
 			      r->handle, seat->epoch, 0);
-		gvm_member_send(r, (u16)i, at, sizeof(at), 0);
+		gvm_member_send(r, (u16)i, at, sizeof(at), 0, false);
 	}
 }
 

@@ -13,7 +13,8 @@
 void gvm_session_init(struct gvm_session *s, struct gvm_service *service,
 		      void (*cut)(struct gvm_session *session),
 		      bool (*send)(struct gvm_session *session,
-				   const void *head, u32 bytes, u32 frame))
+				   const void *head, u32 bytes, u32 frame,
+				   bool later))
 {
 	memset(s, 0, sizeof(*s));
 	s->service = service;

@@ -53,10 +53,11 @@ struct gvm_session {
 	 * Send a message behind what waits already, from whatever thread: head,
 	 * and the page in frame if it is not 0.  Never blocks.  False: there is
 	 * no room.  Takes the frame's reference over in any case.  shared is
-	 * locked, so the session is there.
+	 * locked, so the session is there.  later: nobody waits for it, it may
+	 * go with the next one, or in some milliseconds.
 	 */
 	bool	(*send)(struct gvm_session *session, const void *head,
-			u32 bytes, u32 frame);
+			u32 bytes, u32 frame, bool later);
 };
 
 enum gvm_session_next {
@@ -68,7 +69,8 @@ enum gvm_session_next {
 void gvm_session_init(struct gvm_session *s, struct gvm_service *service,
 		      void (*cut)(struct gvm_session *session),
 		      bool (*send)(struct gvm_session *session,
-				   const void *head, u32 bytes, u32 frame));
+				   const void *head, u32 bytes, u32 frame,
+				   bool later));
 /* The connection is gone. */
 void gvm_session_exit(struct gvm_session *s);
 

@@ -112,7 +112,8 @@ void gvm_members_excuse(struct gvm_shared *r, u64 now_ns);
 /* Up to nr ticks of the directory, if it wants any.  True: it wants more. */
 bool gvm_home_run(struct gvm_shared *r, u64 now_ns, u32 nr);
 /* Head is one message; frame as in session->send. */
+/* later: see gvm_session.send. */
 void gvm_member_send(struct gvm_shared *r, u16 node, const void *head,
-		     u32 bytes, u32 frame);
+		     u32 bytes, u32 frame, bool later);
 
 #endif

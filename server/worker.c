@@ -256,7 +256,8 @@ static int next_events(struct gvm_worker *w, struct epoll_event *ev)
 	if (!n && idle)
 		n = spin(w, ev);
 	if (!n && idle)
-		n = epoll_wait(w->epoll, ev, EVENTS, -1);
+		n = epoll_wait(w->epoll, ev, EVENTS, gvm_later_ms(w));
+	gvm_later_tick(w, !n && idle);
 	return n;
 }
 

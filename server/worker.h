@@ -26,6 +26,7 @@ struct gvm_link {
 	struct gvm_link		*prev;		/* worker->lock */
 	struct gvm_link		*next;		/* worker->lock */
 	u64	flush_txn;
+	u64	later;		/* bytes of out, if all of it may go later */
 	bool	queued;		/* waits for its turn */
 	bool	readable;	/* the socket may have more */
 	bool	writable;	/* the socket may take more */
@@ -53,6 +54,8 @@ struct gvm_post {
 
 #define GVM_POSTS_MAX	4096u	/* of a link; more are not taken */
 
+#define GVM_LATER_MAX	64u	/* links of a worker that have something for later */
+
 struct gvm_run_queue {
 	struct gvm_link *first;
 	struct gvm_link *last;
@@ -71,6 +74,9 @@ struct gvm_worker {
 	u32			rx_free_nr;
 	struct gvm_link		*turning;	/* whose turn it is */
 	struct gvm_link		*piped;		/* of whoever drives us, or NULL */
+	struct gvm_link		*later[GVM_LATER_MAX];	/* have such bytes, or had */
+	u32			later_nr;
+	u32			rounds;
 	u32			spin_credit;
 	u64			spin_after_ns;
 
@@ -124,6 +130,14 @@ void gvm_link_close(struct gvm_link *k);
 void gvm_link_flushed(struct gvm_link *k);
 /* Send what other threads have posted.  posts: in order. */
 void gvm_link_take_posts(struct gvm_link *k, struct gvm_post *posts);
+
+/* later.c, own thread only.  False: what is to go later must go now. */
+bool gvm_later_add(struct gvm_worker *w, struct gvm_link *k);
+void gvm_later_remove(struct gvm_worker *w, const struct gvm_link *k);
+/* How long the worker may sleep; -1: for ever. */
+int gvm_later_ms(const struct gvm_worker *w);
+/* slept: as long as that, or it found nothing to do. */
+void gvm_later_tick(struct gvm_worker *w, bool slept);
 
 /* worker.c */
 int gvm_worker_start(struct gvm_worker *w, struct gvm_server *server);

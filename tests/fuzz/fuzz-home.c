@@ -42,11 +42,12 @@ static void no_wake(void *arg)
 }
 
 static bool send_to(struct gvm_session *s, const void *bytes, u32 len,
-		    u32 frame)
+		    u32 frame, bool later)
 {
 	struct peer *p = (struct peer *)((u8 *)s - offsetof(struct peer, s));
 	struct gvm_reply *reply;
 
+	(void)later;
 	if (deaf) {
 		if (frame)
 			gvm_frames_put(&service.store.frames, GVM_FRAME_DATA,

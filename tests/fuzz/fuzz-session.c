@@ -49,11 +49,12 @@ static void no_cut(struct gvm_session *s)
 }
 
 static bool send_to(struct gvm_session *s, const void *bytes, u32 len,
-		    u32 frame)
+		    u32 frame, bool later)
 {
 	struct peer *p = (struct peer *)((u8 *)s - offsetof(struct peer, s));
 	struct gvm_reply *reply = gvm_out_data(&p->out, !!frame, len);
 
+	(void)later;
 	MUST(reply);
 	memcpy(reply->head, bytes, len);
 	if (frame)
