@@ -1,7 +1,7 @@
 # A short front for meson and the tools.  `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all check test test-fullshare litmus model explore demo demo-shared demo-fullshare bench test-kvm install clean help
+.PHONY: all plugin check test test-fullshare litmus model explore demo demo-shared demo-fullshare bench test-kvm install clean help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -38,8 +38,7 @@ test:
 # At the end 50 boots in a row.
 test-fullshare:
 	@tools/setup guests
-	@qemu/headers > /dev/null
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory plugin
 	@meson test -C $(BUILD) --no-rebuild --suite fullshare --print-errorlogs
 	@tests/fullshare/soak $(BUILD) 50
 
@@ -62,15 +61,19 @@ demo-shared:
 	@$(MAKE) --no-print-directory all
 	@examples/heat/run $(BUILD)
 
-# QEMU's headers are what the plugin is built against; meson looks for them
-# when it configures.
 demo-fullshare:
 	@tools/setup fullshare
+	@$(MAKE) --no-print-directory plugin
+	@demo/fullshare $(BUILD)
+
+# QEMU's headers are what the plugin is built against; meson looks for them
+# when it configures.
+plugin:
 	@qemu/headers > /dev/null
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@test -e $(BUILD)/qemu/giantvm-vcpu.so || meson setup --reconfigure $(BUILD) > /dev/null
 	@$(MAKE) --no-print-directory all
-	@demo/fullshare $(BUILD)
+	@test -e $(BUILD)/qemu/giantvm-vcpu.so
 
 # Real KVM, in an emulated machine.
 test-kvm:

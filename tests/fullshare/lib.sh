@@ -79,7 +79,7 @@ finish()
 }
 
 [ -e "$build/qemu/giantvm-vcpu.so" ] ||
-	skip "no giantvm-vcpu.so in this build (qemu/headers)"
+	skip "no giantvm-vcpu.so in this build; run qemu/headers, and set up the build again"
 command -v "$qemu" > /dev/null || skip "no $qemu; apt-get install qemu-system-x86"
 busybox depmod --help > /dev/null 2>&1 || skip "no busybox-static"
 
