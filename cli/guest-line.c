@@ -274,6 +274,28 @@ static void add_numa(struct line *line, const struct gvm_guest_run *run)
 	add_made(line, "sig=SLIT,rev=1,data=/proc/self/fd/%d", slit);
 }
 
+/*
+ * QEMU makes one socket of all, whose processors Linux takes for neighbours: it
+ * moves what it wakes from one to the other, and warns of NUMA nodes in a socket.
+ * A wrong number is for the plugin to complain about.
+ */
+static void add_sockets(struct line *line, const struct gvm_guest_run *run)
+{
+	const char *smp = value_of(run->argv, "-smp", "-smp");
+	const unsigned nr = run->conf->vcpus_nr;
+	const unsigned cores = gvm_guest_socket(run->conf);
+	char *end = NULL;
+
+	if (smp && (strtoul(smp, &end, 10) != nr || *end))
+		return;
+	if (!smp) {
+		add(line, "-smp");
+		add_made(line, "%u", nr);
+	}
+	add(line, "-smp");
+	add_made(line, "sockets=%u,cores=%u,threads=1", nr / cores, cores);
+}
+
 static bool judge(const struct gvm_guest_run *run, uint64_t *ret_ram)
 {
 	const char *program = strrchr(run->argv[0], '/');
@@ -325,14 +347,11 @@ char **gvm_guest_line(const struct gvm_guest_run *run)
 		add(&line, "-accel");
 		add(&line, "tcg,thread=multi");
 	}
-	if (!value_of(run->argv, "-smp", "-smp")) {
-		add(&line, "-smp");
-		add_made(&line, "%u", run->conf->vcpus_nr);
-	}
 	if (run->index == 0)
 		add_all(&line, run->argv + 1);
 	else
 		add_machine_only(&line, run->argv + 1);
+	add_sockets(&line, run);
 	add_machine(&line, run, bytes);
 	add_numa(&line, run);
 	if (!line.failed)

@@ -144,7 +144,28 @@ static void put_memory(struct tables *t, const struct gvm_guest_run *run)
 	}
 }
 
-/* A vCPU's APIC id is its number where -smp is a plain number. */
+/*
+ * Of as many vCPUs as one node has in a row everywhere; a power of two, since
+ * otherwise APIC ids would have gaps.
+ */
+unsigned gvm_guest_socket(const struct gvm_conf *conf)
+{
+	unsigned cores = 1;
+
+	for (;;) {
+		unsigned twice = 2 * cores;
+
+		if (conf->vcpus_nr % twice)
+			return cores;
+		for (unsigned i = 0; i < conf->vcpus_nr; i++)
+			if (conf->vcpu_node[i] !=
+			    conf->vcpu_node[i / twice * twice])
+				return cores;
+		cores = twice;
+	}
+}
+
+/* A vCPU's APIC id is its number, with gvm_guest_socket() as without. */
 static void put_vcpus(struct tables *t, const struct gvm_guest_run *run)
 {
 	for (unsigned i = 0; i < run->conf->vcpus_nr; i++) {

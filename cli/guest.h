@@ -56,6 +56,12 @@ bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat,
 		    int *ret_slit);
 
 /*
+ * How many vCPUs of one node a socket can have.  Those of a socket share a cache,
+ * to the guest's kernel, which none of different nodes do.
+ */
+unsigned gvm_guest_socket(const struct gvm_conf *conf);
+
+/*
  * guest-accel.c: words that QEMU needs besides for its accelerator, or NULL.
  * The other two complain: of what was typed, and if the host has no KVM.
  */

@@ -151,6 +151,24 @@ good -cdrom vfio.iso
 grep -qx "max" "$dir/out" || fail "node 1 does not get -cpu"
 grep -qE "^(-kernel|-drive|disk|-append)$" "$dir/out" && fail "node 1 gets devices"
 
+# Processors of different nodes share no socket.
+sockets()
+{
+	sed -i -e "/^vcpus/d" -e "s/^\[node 0\]/&\nvcpus = $1/" \
+		-e "s/^\[node 1\]/&\nvcpus = $2/" "$conf"
+	"$giantvm" run --cluster "$conf" --id 1 --print -- $qemu -m 64 > "$dir/out"
+	grep -qx "sockets=$3,threads=1" "$dir/out" ||
+		fail "$1 and $2 are not $3: $(grep sockets "$dir/out")"
+}
+sockets 0-3 4-7 2,cores=4
+sockets 0,2 1,3 4,cores=1
+sockets 0-3,8-11 4-7 3,cores=4
+sockets 0-2 3-5 6,cores=1
+sockets 0-3 4-5 3,cores=2
+sockets 0 1 2,cores=1
+"$giantvm" run --cluster "$conf" --id 0 --print -- $qemu -m 64 -smp 2,sockets=1 > "$dir/out"
+grep -q "sockets=2" "$dir/out" && fail "sockets are told although the operator has"
+
 # KVM must not serve the guest by itself.
 "$giantvm" run --cluster "$conf" --id 0 --ram file --print -- $qemu -m 64 -accel kvm \
 	> "$dir/out" || fail "--ram file is refused with KVM"
