@@ -46,6 +46,7 @@ litmus: all
 	@tests/litmus/run-long $(BUILD)
 
 model:
+	@tests/model/run mistakes
 	@tests/model/run full
 
 explore: all
