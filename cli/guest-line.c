@@ -18,11 +18,14 @@
 #include "text.h"
 
 #define ADDED_MAX	40u		/* words that we may add */
-#define WORD_MAX	9216u		/* the nodes' text is the longest */
+#define MADE_BYTES	32768u		/* of those made here; the nodes' is 9 KiB */
 
+/* One piece of memory: the words, then the text of those made here. */
 struct line {
 	char		**words;
 	unsigned	nr;
+	char		*made;
+	size_t		left;
 	bool		failed;
 };
 
@@ -64,15 +67,19 @@ static void add(struct line *line, const char *word)
 __attribute__((format(printf, 2, 3)))
 static void add_made(struct line *line, const char *format, ...)
 {
-	char *word = malloc(WORD_MAX);
 	va_list args;
+	size_t len;
 
 	va_start(args, format);
-	if (!word || vsnprintf(word, WORD_MAX, format, args) >= (int)WORD_MAX)
-		line->failed = true;
+	len = (size_t)vsnprintf(line->made, line->left, format, args) + 1;
 	va_end(args);
-	if (word)
-		add(line, word);
+	if (len > line->left) {
+		line->failed = true;
+		return;
+	}
+	add(line, line->made);
+	line->made += len;
+	line->left -= len;
 }
 
 /* -m as QEMU reads it: MiB without a letter, or size=... first. */
@@ -335,9 +342,11 @@ char **gvm_guest_line(const struct gvm_guest_run *run)
 		return NULL;
 	while (run->argv[n])
 		n++;
-	line.words = calloc(n + ADDED_MAX, sizeof(char *));
+	line.words = calloc(1, (n + ADDED_MAX) * sizeof(char *) + MADE_BYTES);
 	if (!line.words)
 		return NULL;
+	line.made = (char *)(line.words + n + ADDED_MAX);
+	line.left = MADE_BYTES;
 	add(&line, run->argv[0]);
 	if (!value_of(run->argv, "-machine", "-M")) {
 		add(&line, "-machine");

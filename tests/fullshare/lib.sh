@@ -110,10 +110,11 @@ serve()
 	done
 }
 
-free_port()
+# free_ports N: as many, and no two are the same.
+free_ports()
 {
 	perl -MIO::Socket::INET -e \
-		'print IO::Socket::INET->new(Listen => 1)->sockport'
+		'print join " ", map { $_->sockport } map { IO::Socket::INET->new(Listen => 1) } 1 .. shift' "$1"
 }
 
 # address[i] is where host i is; under[i] what to run there with.
@@ -151,10 +152,12 @@ hosts()
 
 cluster()
 {
-	local i=0 vcpus host
+	local i=0 vcpus host free
 
+	read -ra free < <(free_ports $((${#servers} + $#)))
 	for host in $servers; do
-		ports[host]=$(free_port)
+		ports[host]=${free[-1]}
+		unset 'free[-1]'
 	done
 	# shellcheck disable=SC2086
 	[ -n "$inside" ] || serve $servers
@@ -172,7 +175,7 @@ cluster()
 		[ -z "$slice" ] || echo "slice = ${slice}M"
 		for vcpus in "$@"; do
 			echo "[node $i]"
-			echo "address = ${address[i]}:$(free_port)"
+			echo "address = ${address[i]}:${free[i]}"
 			echo "vcpus = $vcpus"
 			[ -z "$local" ] || echo "local = ${local}M"
 			i=$((i + 1))

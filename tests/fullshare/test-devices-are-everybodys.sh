@@ -26,7 +26,7 @@ disk_sum=$(md5sum < "$dir/0/disk" | cut -d' ' -f1)
 truncate -s $((32 + 4 * cpus))M "$dir/0/disk"
 head -c 2M /dev/urandom > "$dir/www/file"
 file_sum=$(md5sum < "$dir/www/file" | cut -d' ' -f1)
-www_port=$(free_port)
+www_port=$(free_ports 1)
 # shellcheck disable=SC2086
 ${under[0]} busybox httpd -f -p "127.0.0.1:$www_port" -h "$dir/www" &
 helpers+=($!)
