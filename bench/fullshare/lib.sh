@@ -27,6 +27,7 @@ wait_line()
 		sleep 0.02
 	done
 	line=${line#"$1"}
+	line=${line%$'\r'}
 }
 
 # Faults of all nodes until now, and the slowest node's p50 of a read, in us.
