@@ -118,6 +118,8 @@ struct gvm_co_effect {
 	u8	what;		/* enum gvm_co_do */
 	u8	bytes;		/* enum gvm_co_bytes */
 	bool	writable;	/* INSTALL */
+	bool	later;		/* SEND: no thread waits for it; it may go with
+				 * the next message to the same receiver */
 	u16	buffer;
 	u64	page;
 	struct gvm_co_msg msg;	/* SEND */

@@ -178,6 +178,7 @@ static void do_local(struct gvm_node_call *c, u32 actions,
 void gvm_send_done(struct gvm_node_call *c, u64 seq, u64 txn, u16 giver)
 {
 	gvm_emit_send(c, GVM_CO_DONE, GVM_NODE_HOME, seq, txn)->giver = giver;
+	c->out->effect[c->out->nr - 1].later = true;
 }
 
 /* The second half: what others are told.  rec is as after the step. */

@@ -51,9 +51,11 @@ void gvm_give_send(struct gvm_node_call *c, u16 buffer)
 		if (g->kind == GVM_GIVE_GRANT)
 			m->flags |= GVM_CO_EXCLUSIVE;
 	}
-	if (g->kind == GVM_GIVE_RETURN)
+	if (g->kind == GVM_GIVE_RETURN) {
 		gvm_emit_bytes(c, GVM_CO_RETURN, GVM_NODE_HOME, g->seq, g->txn,
 			       buffer);
+		c->out->effect[c->out->nr - 1].later = g->shared;
+	}
 	if (g->kind == GVM_GIVE_PUT)
 		gvm_emit_bytes(c, GVM_CO_PUT, GVM_NODE_HOME, g->seq, 0, buffer);
 	g->retry_ns = c->now + gvm_backoff(c->n, &g->backoff);

@@ -142,33 +142,57 @@ static void compact_tx(struct gvm_conn *c)
 	c->tx_head = 0;
 }
 
-int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
+static size_t total_of(const struct iovec *iov, int iov_nr)
 {
 	size_t total = 0;
-	long n = 0;
 
 	for (int i = 0; i < iov_nr; i++)
 		total += iov[i].iov_len;
-	if (total > c->tx_cap - gvm_conn_pending(c))
-		return -ENOBUFS;
+	return total;
+}
 
-	/* Order on the stream: older bytes first. */
-	if (!gvm_conn_pending(c)) {
-		n = gvm_conn_write(c, iov, iov_nr);
-		if (n == -EAGAIN || n == -EINTR)
-			n = 0;
-		if (n < 0) {
-			c->why = "sending failed";
-			return (int)n;
-		}
-		c->bytes_out += (u64)n;
-		if ((size_t)n == total)
-			return 0;
+int gvm_conn_queue(struct gvm_conn *c, const struct iovec *iov, int iov_nr)
+{
+	if (total_of(iov, iov_nr) > c->tx_cap - gvm_conn_pending(c))
+		return -ENOBUFS;
+	compact_tx(c);
+	keep_rest(c, iov, iov_nr, 0);
+	return 0;
+}
+
+/* Nothing waits: from where it lies, without a copy. */
+static int send_now(struct gvm_conn *c, const struct iovec *iov, int iov_nr)
+{
+	long n = gvm_conn_write(c, iov, iov_nr);
+
+	if (n == -EAGAIN || n == -EINTR)
+		n = 0;
+	if (n < 0) {
+		c->why = "sending failed";
+		return (int)n;
 	}
+	c->bytes_out += (u64)n;
+	if ((size_t)n == total_of(iov, iov_nr))
+		return 0;
 	compact_tx(c);
 	keep_rest(c, iov, iov_nr, (size_t)n);
 	c->tx_blocked = true;
 	return 0;
+}
+
+int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr)
+{
+	int err;
+
+	if (!gvm_conn_pending(c) && total_of(iov, iov_nr) <= c->tx_cap)
+		return send_now(c, iov, iov_nr);
+	/* Order on the stream: older bytes first. */
+	err = gvm_conn_queue(c, iov, iov_nr);
+	if (err || c->tx_blocked)
+		return err;
+	err = gvm_conn_flush(c);
+	c->tx_blocked = err > 0;
+	return err < 0 ? err : 0;
 }
 
 int gvm_conn_flush(struct gvm_conn *c)

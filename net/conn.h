@@ -71,6 +71,12 @@ int gvm_conn_next(struct gvm_conn *c, struct gvm_head *ret_head,
  */
 int gvm_conn_send(struct gvm_conn *c, struct iovec *iov, int iov_nr);
 
+/*
+ * The same, but nothing is sent before the next gvm_conn_send() or _flush().
+ * 0, or -ENOBUFS.
+ */
+int gvm_conn_queue(struct gvm_conn *c, const struct iovec *iov, int iov_nr);
+
 /* Push out tx.  0 when empty, 1 if some is left (EPOLLOUT), or -errno. */
 int gvm_conn_flush(struct gvm_conn *c);
 

@@ -114,7 +114,9 @@ static void send_message(struct gvm_shared *r, struct gvm_home_link *home,
 	if (r->test_net && gvm_test_net_takes(r, msg->to, index, iov,
 					      bytes ? 2 : 1))
 		return;
-	if (msg->to == GVM_NODE_HOME)
+	if (msg->to == GVM_NODE_HOME && e->later)
+		gvm_home_link_later(r, index, iov, bytes ? 2 : 1);
+	else if (msg->to == GVM_NODE_HOME)
 		gvm_home_link_send(r, index, iov, bytes ? 2 : 1);
 	else
 		gvm_peer_send(r, msg->to, iov, bytes ? 2 : 1);

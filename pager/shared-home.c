@@ -402,6 +402,8 @@ void gvm_home_link_send(struct gvm_shared *r, u32 index, struct iovec *iov, int 
 
 	if (h->state != GVM_LINK_UP)
 		return;
+	if (r->later == h)
+		r->later = NULL;
 	err = gvm_conn_send(&h->conn, iov, nr);
 	if (err == -ENOBUFS)
 		return;
@@ -409,6 +411,37 @@ void gvm_home_link_send(struct gvm_shared *r, u32 index, struct iovec *iov, int 
 		lost(r, h, "the connection failed");
 	else
 		want_out(r, h);
+}
+
+void gvm_homes_flush(struct gvm_shared *r)
+{
+	struct gvm_home_link *h = r->later;
+
+	r->later = NULL;
+	if (!h || h->state != GVM_LINK_UP || h->conn.tx_blocked)
+		return;
+	if (gvm_conn_flush(&h->conn) < 0) {
+		lost(r, h, "the connection failed");
+		return;
+	}
+	h->conn.tx_blocked = gvm_conn_pending(&h->conn);
+	want_out(r, h);
+}
+
+void gvm_home_link_later(struct gvm_shared *r, u32 index, struct iovec *iov,
+			 int nr)
+{
+	struct gvm_home_link *h = &r->homes[index];
+
+	/* A pipe costs no system call. */
+	if (h->conn.pipe || h->state != GVM_LINK_UP) {
+		gvm_home_link_send(r, index, iov, nr);
+		return;
+	}
+	if (r->later != h)
+		gvm_homes_flush(r);
+	if (!gvm_conn_queue(&h->conn, iov, nr))
+		r->later = h;
 }
 
 void gvm_home_link_ask_peer(struct gvm_shared *r, u16 node)

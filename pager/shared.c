@@ -52,6 +52,8 @@ static void tick(struct gvm_shared *r)
 	r->tick_ns = r->now_ns;
 	gvm_homes_tick(r);
 	gvm_peers_tick(r);
+	/* Our own server keeps back what nobody waits for: not for ever. */
+	r->own_more = r->own_server != NULL;
 	gvm_shared_monitor_tick(r);
 }
 
@@ -158,28 +160,47 @@ static void drive_own(struct gvm_shared *r)
 	}
 }
 
+/* Is a thread of ours asleep until an answer comes? */
+static bool waiting(const struct gvm_shared *r)
+{
+	for (u32 i = 0; i < r->homes_nr; i++)
+		if (r->homes[i].node && gvm_node_wanted(r->homes[i].node))
+			return true;
+	return false;
+}
+
 /*
  * A yield that takes long says that others want this CPU.  It is never idle
  * then, a sleeper is woken ahead of them, and looking on would only put us
  * behind them: not for a while.
+ *
+ * While a thread of ours waits for a page it is not one of those others, so
+ * this is learnt by itself: a thread that runs on when its page has come says
+ * nothing about the CPU on which it will sleep again.
  */
-static void give_way(struct gvm_shared *r)
+static void give_way(struct gvm_shared *r, u64 *crowded_ns)
 {
 	u64 now;
 
 	gvm_sys(SYS_sched_yield);
 	now = gvm_now_ns();
 	if (now - r->now_ns > YIELD_LONG_NS)
-		r->crowded_ns = now + CROWDED_NS;
+		*crowded_ns = now + CROWDED_NS;
 }
 
 /*
  * Waking an idle CPU can cost more than the rest of a miss, so the thread
  * stays awake for a moment after it did something; the yield lets whoever it
  * waits for run on this CPU.
+ *
+ * Messages that nobody waits for are kept back for one such look: a thread that
+ * has just got its page often wants the next one, and then both go to home in
+ * one, which wakes it once.
  */
 static void turn(struct gvm_shared *r, u64 deadline)
 {
+	const struct gvm_home_link *later = r->later;
+	u64 *crowded_ns = &r->crowded_ns[waiting(r)];
 	struct epoll_event events[EVENTS];
 	u64 ns = TICK_NS;
 	long n;
@@ -190,15 +211,20 @@ static void turn(struct gvm_shared *r, u64 deadline)
 		ns = PARKED_NS;
 	if (own_due(r)) {
 		ns = 0;
-	} else if (r->now_ns < r->awake_ns && r->now_ns >= r->crowded_ns) {
-		give_way(r);
+	} else if (r->now_ns < r->awake_ns && r->now_ns >= *crowded_ns) {
+		give_way(r, crowded_ns);
 		ns = 0;
+	} else {
+		gvm_homes_flush(r);
 	}
 	n = wait_for(r, events, ns);
 	r->now_ns = gvm_now_ns();
 	for (long i = 0; i < n; i++)
 		dispatch(r, &events[i]);
 	drive_own(r);
+	/* The thread that was woken had its chance to fault again. */
+	if (later && r->later == later)
+		gvm_homes_flush(r);
 }
 
 void gvm_shared_run(void *region)

@@ -153,6 +153,7 @@ struct gvm_shared {
 	struct gvm_server_addr *servers;
 	struct gvm_home_link *homes;
 	u32	homes_nr;
+	struct gvm_home_link *later;	/* has messages that nobody waits for */
 	struct gvm_peer_link peers[GVM_PEERS_MAX];
 	u16	peer_of[GVM_NODES_MAX];		/* index in peers */
 
@@ -163,7 +164,8 @@ struct gvm_shared {
 	struct gvm_stamp stamps[GVM_STAMPS];
 	u64	now_ns;
 	u64	awake_ns;	/* look until then before sleeping */
-	u64	crowded_ns;	/* until then it is better to sleep at once */
+	u64	crowded_ns[2];	/* until then it is better to sleep at once:
+				 * while no thread waits, while one does */
 	u64	tick_ns;
 	u64	stood_ns;	/* from the tick before to this one */
 	struct gvm_migratory migratory;
@@ -262,6 +264,10 @@ void gvm_homes_tick(struct gvm_shared *r);
 void gvm_homes_fini(struct gvm_shared *r);
 /* A whole message; dropped if the home is not there, or takes no more. */
 void gvm_home_link_send(struct gvm_shared *r, u32 index, struct iovec *iov, int nr);
+/* The same, of which nobody waits for: it goes with the next, or by the flush. */
+void gvm_home_link_later(struct gvm_shared *r, u32 index, struct iovec *iov,
+			 int nr);
+void gvm_homes_flush(struct gvm_shared *r);
 void gvm_home_link_ask_peer(struct gvm_shared *r, u16 node);
 bool gvm_homes_leave(struct gvm_shared *r);
 

@@ -12,18 +12,19 @@
 
 #define LATER_MS	2	/* far below what a node waits for a CONFIRM */
 #define LATER_ROUNDS	256u	/* of a worker that never sleeps */
+#define MS		1000000ull
 
 bool gvm_later_add(struct gvm_worker *w, struct gvm_link *k)
 {
-	/* Whoever drives us would not know when to come again. */
-	if (w->server->driven)
-		return false;
 	for (u32 i = 0; i < w->later_nr; i++) {
 		if (w->later[i] == k)
 			return true;
 	}
 	if (w->later_nr == GVM_LATER_MAX)
 		return false;
+	/* Who is driven is not woken when it is time, but looks at the clock. */
+	if (!w->later_nr && w->server->driven)
+		w->later_ns = gvm_worker_now_ns();
 	w->later[w->later_nr++] = k;
 	return true;
 }
@@ -41,9 +42,16 @@ int gvm_later_ms(const struct gvm_worker *w)
 	return w->later_nr ? LATER_MS : -1;
 }
 
+static bool is_time(struct gvm_worker *w, bool slept)
+{
+	if (w->server->driven)
+		return gvm_worker_now_ns() >= w->later_ns + LATER_MS * MS;
+	return slept || ++w->rounds >= LATER_ROUNDS;
+}
+
 void gvm_later_tick(struct gvm_worker *w, bool slept)
 {
-	if (!w->later_nr || (!slept && ++w->rounds < LATER_ROUNDS))
+	if (!w->later_nr || !is_time(w, slept))
 		return;
 	w->rounds = 0;
 	while (w->later_nr) {

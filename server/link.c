@@ -87,7 +87,8 @@ static bool send_to(struct gvm_session *session, const void *head, u32 bytes,
 		bool alone = k->out.bytes == k->later;
 		bool ok = append(k, head, bytes, frame);
 
-		if (later && alone && gvm_later_add(w, k))
+		/* A pipe costs no system call. */
+		if (later && alone && !k->conn.pipe && gvm_later_add(w, k))
 			k->later = k->out.bytes;
 		else if (w->turning != k)
 			gvm_worker_push(w, k);

@@ -74,7 +74,9 @@ int gvm_server_fd(const struct gvm_server *server);
 /*
  * Driven: do a bounded part of what there is to do, without waiting.  Always
  * by the same thread, which may be any that libc knows.  events: that was
- * readable; else only the pipe is looked at.  True: there is more.
+ * readable; else only the pipe is looked at.  True: there is more.  To be called
+ * some times a second in any case: messages that nobody waits for are kept back to
+ * go with others, for 2 ms or until the next call after that.
  */
 bool gvm_server_turn(struct gvm_server *server, bool events);
 /*

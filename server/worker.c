@@ -21,6 +21,7 @@
 #define YIELD_LONG_NS	200000u	/* others run for a millisecond or more */
 #define IN_VAIN_NS	10000000u
 #define CONTENDED_NS	100000000u
+#define UNASKED_MAX	4u	/* rounds until epoll is asked again */
 #define RX_KEEP		8u	/* free receive buffers that are kept */
 
 static _Thread_local struct gvm_worker *self;
@@ -200,7 +201,7 @@ static void dispatch(struct gvm_worker *w, const struct epoll_event *ev)
 	gvm_worker_push(w, k);
 }
 
-static u64 now_ns(void)
+u64 gvm_worker_now_ns(void)
 {
 	struct timespec t;
 
@@ -223,7 +224,7 @@ static int spin(struct gvm_worker *w, struct epoll_event *ev)
 	u64 now, before, until;
 	int n;
 
-	now = now_ns();
+	now = gvm_worker_now_ns();
 	if (!w->server->spin_ns || now < w->spin_after_ns)
 		return 0;
 	until = now + w->server->spin_ns;
@@ -231,7 +232,7 @@ static int spin(struct gvm_worker *w, struct epoll_event *ev)
 		before = now;
 		sched_yield();
 		n = epoll_wait(w->epoll, ev, EVENTS, 0);
-		now = now_ns();
+		now = gvm_worker_now_ns();
 		if (now - before > YIELD_LONG_NS) {
 			w->spin_after_ns = now + CONTENDED_NS;
 			return n;
@@ -248,15 +249,23 @@ static int spin(struct gvm_worker *w, struct epoll_event *ev)
 	return 0;
 }
 
+/*
+ * With something to do, epoll is asked without waiting, and not at all while the
+ * only thing to do is to send on what was just received.
+ */
 static int next_events(struct gvm_worker *w, struct epoll_event *ev)
 {
 	bool idle = !w->demand.first && !w->bulk.first;
-	int n = epoll_wait(w->epoll, ev, EVENTS, 0);
+	int n = 0;
 
-	if (!n && idle)
+	if (idle) {
 		n = spin(w, ev);
-	if (!n && idle)
-		n = epoll_wait(w->epoll, ev, EVENTS, gvm_later_ms(w));
+		if (!n)
+			n = epoll_wait(w->epoll, ev, EVENTS, gvm_later_ms(w));
+	} else if (w->bulk.first || ++w->unasked >= UNASKED_MAX) {
+		w->unasked = 0;
+		n = epoll_wait(w->epoll, ev, EVENTS, 0);
+	}
 	gvm_later_tick(w, !n && idle);
 	return n;
 }
@@ -331,6 +340,7 @@ bool gvm_worker_turn(struct gvm_worker *w, bool events)
 	for (int i = 0; i < n; i++)
 		dispatch(w, &ev[i]);
 	look_at_pipe(w);
+	gvm_later_tick(w, false);
 	serve_ready(w);
 	return w->demand.first || w->bulk.first || look_at_pipe(w);
 }

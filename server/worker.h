@@ -76,7 +76,9 @@ struct gvm_worker {
 	struct gvm_link		*piped;		/* of whoever drives us, or NULL */
 	struct gvm_link		*later[GVM_LATER_MAX];	/* have such bytes, or had */
 	u32			later_nr;
+	u64			later_ns;	/* the first of them; if driven */
 	u32			rounds;
+	u32			unasked;
 	u32			spin_credit;
 	u64			spin_after_ns;
 
@@ -149,6 +151,7 @@ void gvm_worker_wake(struct gvm_worker *w);
 bool gvm_worker_turn(struct gvm_worker *w, bool events);
 /* The calling thread's worker; NULL: it is none. */
 struct gvm_worker *gvm_worker_self(void);
+u64 gvm_worker_now_ns(void);	/* monotonic */
 /* Own thread only: give the link a turn. */
 void gvm_worker_push(struct gvm_worker *w, struct gvm_link *k);
 /* Any thread.  False: too many wait already, and p is still the caller's. */

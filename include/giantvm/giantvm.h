@@ -314,8 +314,8 @@ struct gvm_shared_config {
 	/*
 	 * A server in this process, which the region's thread drives besides:
 	 * neither of them then waits for the other to be woken.  Called with
-	 * readable = 1 when own_fd is, and again as long as it returns 1; must
-	 * not wait.  NULL: there is none.
+	 * readable = 1 when own_fd is, and again as long as it returns 1, and
+	 * some times a second; must not wait.  NULL: there is none.
 	 */
 	int		(*own_server)(int readable, void *arg);
 	int		own_fd;
