@@ -5,6 +5,13 @@
  */
 #include "node-inside.h"
 
+/*
+ * What GVM_HOLD_AUTO comes to.  A node that has its home inside fetches in no
+ * time, but the thread that waits for the page takes a moment to run as ever.
+ */
+#define HOLD_MIN_NS	30000u
+#define HOLD_MAX_NS	2000000u
+
 struct gvm_co_effect *gvm_emit(struct gvm_node_call *c, enum gvm_co_do what)
 {
 	struct gvm_co_effect *e;
@@ -106,8 +113,10 @@ static void measure(struct gvm_node *n, const struct gvm_co_msg *msg,
 	if (n->cfg.hold_ns != GVM_HOLD_AUTO)
 		return;
 	n->hold_ns = 2 * n->fetch_ns;
-	if (n->hold_ns > 2000000)
-		n->hold_ns = 2000000;
+	if (n->hold_ns < HOLD_MIN_NS)
+		n->hold_ns = HOLD_MIN_NS;
+	if (n->hold_ns > HOLD_MAX_NS)
+		n->hold_ns = HOLD_MAX_NS;
 }
 
 static void install(struct gvm_node_call *c, u32 actions,
