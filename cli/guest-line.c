@@ -103,23 +103,28 @@ static uint64_t ram_bytes(const char *text)
 	return n << 10 * (letter - letters + 1);
 }
 
-/* The guest's clock must not leave its processors: see qemu/clock.c. */
-static void add_kernel_words(struct line *line, const char *words)
+static void add_kernel_words(struct line *line, const struct gvm_conf *conf,
+			     const char *said)
 {
-	if (strstr(words, "tsc=")) {
-		add(line, words);
+	char *words = gvm_guest_kernel_words(conf, said);
+
+	if (!words) {
+		line->failed = true;
 		return;
 	}
-	gvm_complain("run: added tsc=reliable to the guest's kernel command line; say tsc= yourself if you want it otherwise");
-	add_made(line, "%s tsc=reliable", words);
+	if (*words)
+		gvm_complain("run: added to the guest's kernel command line:%s (what you say there yourself is left as it is; see giantvm-run(1))",
+			     words);
+	add_made(line, "%s%s", said, words);
+	free(words);
 }
 
-static void add_all(struct line *line, char **argv)
+static void add_all(struct line *line, const struct gvm_conf *conf, char **argv)
 {
 	for (; *argv; argv++) {
 		add(line, *argv);
 		if (strcmp(*argv, "-append") == 0 && argv[1])
-			add_kernel_words(line, *++argv);
+			add_kernel_words(line, conf, *++argv);
 	}
 }
 
@@ -238,8 +243,9 @@ static void add_plugin(struct line *line, const struct gvm_guest_run *run,
 		line->failed = true;
 	add(line, "-plugin");
 	describe_server(run, serve, sizeof(serve));
-	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s%s", run->plugin,
+	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s%s%s", run->plugin,
 		 run->index, run->nodes, run->conf->lease_ms, ram, serve, wait,
+		 run->any_latency ? ",cpu-latency=any" : "",
 		 run->stats ? ",stats=on" : "");
 }
 
@@ -357,7 +363,7 @@ char **gvm_guest_line(const struct gvm_guest_run *run)
 		add(&line, "tcg,thread=multi");
 	}
 	if (run->index == 0)
-		add_all(&line, run->argv + 1);
+		add_all(&line, run->conf, run->argv + 1);
 	else
 		add_machine_only(&line, run->argv + 1);
 	add_sockets(&line, run);

@@ -5,12 +5,15 @@
  *
  * A node's vCPUs are near to those slices of the RAM whose server runs on the
  * node's own host.  Slices of servers elsewhere are as far from everybody, and
- * count as node 0's.  QEMU's own -numa would cut the RAM into several blocks, and
- * it must be one region; so the tables are ours, and QEMU only adds them.
+ * count as node 0's; if all do, each node has a share of the RAM.  QEMU's own
+ * -numa would cut the RAM into several blocks, and it must be one region; so the
+ * tables are ours, and QEMU only adds them.
  *
- * There are none where only one node would have memory, where the operator
- * describes the guest's processors or memory himself, or where we do not know
- * how the machine lays out its RAM.
+ * A node without memory of its own is one too: that others are far is what
+ * keeps the kernel from spreading work over them.
+ *
+ * There are no tables where the operator describes the guest's processors or
+ * memory himself, or where we do not know how the machine lays out its RAM.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +35,7 @@
 #define FAR		40u
 #define LOW_HOLE	0xa0000ull	/* no RAM from here ... */
 #define LOW_HOLE_END	0x100000ull	/* ... to here */
+#define SECTION		0x8000000ull	/* Linux's unit of memory on x86-64 */
 #define FOUR_GIB	0x100000000ull
 
 struct tables {
@@ -39,7 +43,6 @@ struct tables {
 	unsigned	ranges;
 	unsigned	nodes_nr;		/* with vCPUs: the guest's */
 	const struct gvm_conf_node *node[NODES_MAX];
-	bool		has_memory[NODES_MAX];
 };
 
 static bool host_of(const char *address, char host[GVM_HOST_MAX])
@@ -127,15 +130,44 @@ static uint64_t below_4g(uint64_t ram)
 	return ram >= most ? 0x80000000 : ram;
 }
 
+static bool is_spread(const struct tables *t, const struct gvm_guest_run *run)
+{
+	uint64_t slices = gvm_conf_slices(run->region);
+
+	for (uint64_t i = 0; i < slices; i++)
+		if (node_of_slice(t, run, i))
+			return true;
+	return false;
+}
+
+/*
+ * All homes are equally far, or with the first node: then a page is where it is
+ * used, and the kernel had better use other pages on each node.  The same share
+ * for each, of whole sections; if that is not one, all is the first node's.
+ */
+static void put_shares(struct tables *t, uint64_t bytes)
+{
+	uint64_t share = bytes / t->nodes_nr / SECTION * SECTION;
+	uint64_t first = bytes - share * (t->nodes_nr - 1);
+
+	put_ram(t, 0, 0, first, below_4g(bytes));
+	for (unsigned i = 1; share && i < t->nodes_nr; i++)
+		put_ram(t, i, first + (i - 1) * share, first + i * share,
+			below_4g(bytes));
+}
+
 static void put_memory(struct tables *t, const struct gvm_guest_run *run)
 {
 	const struct gvm_conf_region *r = run->region;
 	uint64_t slices = gvm_conf_slices(r), from = 0;
 	unsigned node;
 
+	if (!is_spread(t, run)) {
+		put_shares(t, r->size_bytes);
+		return;
+	}
 	for (uint64_t i = 0; i < slices; i++) {
 		node = node_of_slice(t, run, i);
-		t->has_memory[node] = true;
 		if (i + 1 < slices && node_of_slice(t, run, i + 1) == node)
 			continue;
 		put_ram(t, node, from, min((i + 1) * r->slice_bytes, r->size_bytes),
@@ -208,21 +240,16 @@ static int make_slit(const struct tables *t)
 
 static bool wanted(const struct gvm_guest_run *run, struct tables *t)
 {
-	unsigned i, n = 0;
-
 	if (!run->region || run->index != 0)
 		return false;
-	for (i = 0; i < run->conf->nodes_nr; i++) {
+	for (unsigned i = 0; i < run->conf->nodes_nr; i++) {
 		if (!run->conf->nodes[i].vcpus_nr)
 			continue;
 		if (t->nodes_nr == NODES_MAX)
 			return false;
 		t->node[t->nodes_nr++] = &run->conf->nodes[i];
 	}
-	for (i = 0; i < run->region->servers_nr; i++)
-		n += node_of_server(t, &run->conf->servers[
-				    run->region->servers[i]]) >= 0;
-	return n != 0;
+	return t->nodes_nr > 1;
 }
 
 bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat, int *ret_slit)
@@ -230,7 +257,6 @@ bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat, int *ret_sli
 	struct tables t = { 0 };
 	char *bytes = NULL;
 	size_t len = 0;
-	unsigned with = 0;
 	bool good = false;
 
 	if (!wanted(run, &t))
@@ -242,9 +268,7 @@ bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat, int *ret_sli
 	put(t.srat, 0, 8);
 	put_vcpus(&t, run);
 	put_memory(&t, run);
-	for (unsigned i = 0; i < t.nodes_nr; i++)
-		with += t.has_memory[i];
-	if (fclose(t.srat) == 0 && with > 1 && t.ranges <= RANGES_MAX) {
+	if (fclose(t.srat) == 0 && t.ranges <= RANGES_MAX) {
 		*ret_srat = keep("giantvm-srat", bytes, len);
 		*ret_slit = make_slit(&t);
 		good = *ret_srat >= 0 && *ret_slit >= 0;

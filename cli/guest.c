@@ -31,6 +31,8 @@ static const char usage[] =
 "  --ram REGION       region of FILE that is the guest's RAM (default guest), or\n"
 "                     file, with -accel kvm: all nodes are on this host\n"
 "  --wait SECONDS     longest wait for the other nodes (default 60)\n"
+"  --cpu-latency WHAT low: while pages move, keep the host's idle CPUs out of\n"
+"                     deep sleep, if permitted (default); any: do not\n"
 "  --stats            say at the end what crossed the network\n"
 "  --print            show QEMU's command line instead of running it\n"
 "  --help             show this help\n"
@@ -43,6 +45,7 @@ static const struct option options[] = {
 	{ "id", required_argument, NULL, 'i' },
 	{ "ram", required_argument, NULL, 'r' },
 	{ "wait", required_argument, NULL, 'w' },
+	{ "cpu-latency", required_argument, NULL, 'l' },
 	{ "stats", no_argument, NULL, 's' },
 	{ "print", no_argument, NULL, 'p' },
 	{ "help", no_argument, NULL, 'h' },
@@ -171,6 +174,15 @@ static bool read_options(int argc, char **argv, struct gvm_guest_run *run,
 					&seconds))
 				return false;
 			run->wait_ms = seconds * 1000;
+			break;
+		case 'l':
+			if (strcmp(optarg, "low") != 0 &&
+			    strcmp(optarg, "any") != 0) {
+				gvm_complain("run: --cpu-latency is low or any, not '%s'",
+					     optarg);
+				return false;
+			}
+			run->any_latency = strcmp(optarg, "any") == 0;
 			break;
 		case 's':
 			run->stats = true;

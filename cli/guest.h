@@ -26,6 +26,7 @@ struct gvm_guest_run {
 	char		*listen;	/* where nodes get pages from us */
 	char		*served;	/* where a server in this node listens; NULL */
 	uint64_t	wait_ms;	/* for the other nodes; 0: the default */
+	bool		any_latency;	/* idle CPUs may sleep as deeply as they like */
 	bool		stats;
 	char		**argv;		/* QEMU and its arguments, as typed */
 };
@@ -60,6 +61,12 @@ bool gvm_guest_numa(const struct gvm_guest_run *run, int *ret_srat,
  * to the guest's kernel, which none of different nodes do.
  */
 unsigned gvm_guest_socket(const struct gvm_conf *conf);
+
+/*
+ * guest-words.c: what to add to a kernel command line that says this; NULL: no
+ * memory.  To be freed.
+ */
+char *gvm_guest_kernel_words(const struct gvm_conf *conf, const char *said);
 
 /*
  * guest-accel.c: words that QEMU needs besides for its accelerator, or NULL.

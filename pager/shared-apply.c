@@ -260,7 +260,8 @@ void gvm_shared_carry(struct gvm_shared *r, struct gvm_home_link *home)
 	for (u32 i = 0; i < r->out.nr; i++)
 		do_effect(r, home, &r->out.effect[i]);
 	if (r->out.nr)
-		r->awake_ns = gvm_now_ns() + GVM_SHARED_AWAKE_NS;
+		r->awake_ns = gvm_now_ns() + (r->prompt ? GVM_SHARED_PROMPT_NS :
+					      GVM_SHARED_AWAKE_NS);
 	r->out.nr = 0;
 }
 

@@ -175,6 +175,8 @@ static int prepare(struct gvm_shared *r, const struct gvm_shared_config *c)
 	if (!err)
 		gvm_lease_timer_init(r);
 	if (!err)
+		gvm_idle_init(r);
+	if (!err)
 		err = gvm_record_init(r);
 	return err ? err : gvm_test_net_init(r);
 }
@@ -254,6 +256,7 @@ static void close_all(struct gvm_shared *r)
 
 	stop_thread(r);
 	gvm_lease_timer_fini(r);
+	gvm_idle_fini(r);
 	gvm_record_fini(r);
 	/* Before the userfaultfd: missing pages would be zeros without it. */
 	gvm_shared_memory_fini(r);

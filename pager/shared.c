@@ -54,6 +54,7 @@ static void tick(struct gvm_shared *r)
 	gvm_peers_tick(r);
 	/* Our own server keeps back what nobody waits for: not for ever. */
 	r->own_more = r->own_server != NULL;
+	gvm_idle_tick(r);
 	gvm_shared_monitor_tick(r);
 }
 

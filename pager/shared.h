@@ -33,6 +33,7 @@
 #define GVM_FAULTS_PARKED_MAX	1024u
 #define GVM_STAMPS		1024u	/* faults whose time is known */
 #define GVM_SHARED_AWAKE_NS	200000ull /* after an event: no sleep */
+#define GVM_SHARED_PROMPT_NS	20000ull /* the same, where CPUs wake up soon */
 #define GVM_HOME_RX_BYTES	(256u << 10)
 #define GVM_HOME_TX_BYTES	(1u << 20)
 #define GVM_PEER_RX_BYTES	(64u << 10)
@@ -166,6 +167,10 @@ struct gvm_shared {
 	u64	awake_ns;	/* look until then before sleeping */
 	u64	crowded_ns[2];	/* until then it is better to sleep at once:
 				 * while no thread waits, while one does */
+	int	idle_fd;	/* /dev/cpu_dma_latency; -1: none */
+	bool	prompt;		/* idle CPUs are kept within call */
+	u32	calm_ticks;
+	u64	idle_moves;	/* until the last tick */
 	u64	tick_ns;
 	u64	stood_ns;	/* from the tick before to this one */
 	struct gvm_migratory migratory;
@@ -276,6 +281,11 @@ void gvm_lease_timer_init(struct gvm_shared *r);
 void gvm_lease_timer_fini(struct gvm_shared *r);
 /* A home was joined, left or heard. */
 void gvm_lease_timer_set(struct gvm_shared *r);
+
+/* shared-idle.c: the host's idle CPUs */
+void gvm_idle_init(struct gvm_shared *r);
+void gvm_idle_tick(struct gvm_shared *r);
+void gvm_idle_fini(struct gvm_shared *r);
 
 /* shared-peer.c: connections to other nodes */
 int gvm_peers_init(struct gvm_shared *r, const char *listen);

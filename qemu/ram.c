@@ -27,6 +27,7 @@ static struct {
 	char		*servers;
 	char		**homes;	/* for each: the node that it is in, or "-" */
 	char		*listen;
+	bool		any_latency;	/* the host's CPUs may sleep as they like */
 	struct gvm_shared_config config;
 	struct gvm_shared *region;
 	void		(*run)(void *region);	/* serves pages */
@@ -64,6 +65,8 @@ int gvm_ram_option(const char *option)
 		ram.config.local_bytes = g_ascii_strtoull(value, NULL, 10);
 	else if (g_str_has_prefix(option, "hold-us="))
 		ram.config.hold_us = (u32)g_ascii_strtoull(value, NULL, 10);
+	else if (g_str_has_prefix(option, "cpu-latency="))
+		ram.any_latency = strcmp(value, "any") == 0;
 	else if (g_str_has_prefix(option, "cluster="))
 		take_hex(value, ram.config.cluster, sizeof(ram.config.cluster));
 	else
@@ -189,6 +192,8 @@ static int join(const char **ret_why)
 	config->flags = gvm_has_devices() ? GVM_SHARED_CLAIM : 0;
 	/* A server in another node begins to answer when it has come so far. */
 	config->flags |= GVM_SHARED_LATE;
+	if (!ram.any_latency)
+		config->flags |= GVM_SHARED_PROMPT;
 	config->start = start;
 	config->flush_code = gvm_accel->translates ? flush_code : NULL;
 	config->fatal = memory_is_lost;

@@ -24,6 +24,7 @@
  *	homes=N+-		for each server the node that it is in, or -
  *	servers=A:P+A:P, listen=A:P, member=N, slice=BYTES, local=BYTES, cluster=HEX
  *	hold-us=N		as in struct gvm_shared_config
+ *	cpu-latency=any		without GVM_SHARED_PROMPT
  */
 int gvm_ram_option(const char *option);
 

@@ -269,6 +269,12 @@ enum gvm_shared_flags {
 	 */
 	GVM_SHARED_CLAIM	= 16,
 	GVM_SHARED_LATE		= 32,	/* a server is not there yet: wait for it */
+	/*
+	 * Keep this host's CPUs out of sleep that is slow to wake from while
+	 * pages move (/dev/cpu_dma_latency, for root; else ignored).  Misses are
+	 * faster, the host takes more power.
+	 */
+	GVM_SHARED_PROMPT	= 64,
 };
 
 struct gvm_shared_config {

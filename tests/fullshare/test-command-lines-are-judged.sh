@@ -142,7 +142,7 @@ good -netdev tap,id=n,vhost=off,ifname=vhost
 good -netdev user,id=n,hostfwd=tcp::2222-:22
 good -object rng-random,id=r,filename=/dev/urandom
 good -overcommit mem-lock=off
-good -append "x cache=none vhost=on tsc=reliable"
+good -append "x cache=none vhost=on tsc=reliable nohz_full=1"
 good -cdrom vfio.iso
 
 # Disks and consoles are node 0's alone.
@@ -168,6 +168,34 @@ sockets 0-3 4-5 3,cores=2
 sockets 0 1 2,cores=1
 "$giantvm" run --cluster "$conf" --id 0 --print -- $qemu -m 64 -smp 2,sockets=1 > "$dir/out"
 grep -q "sockets=2" "$dir/out" && fail "sockets are told although the operator has"
+
+# What the guest's kernel is told, unless somebody has said it.
+words()
+{
+	sed -i -e "/^vcpus/d" -e "s/^\[node 0\]/&\nvcpus = $1/" \
+		-e "s/^\[node 1\]/&\nvcpus = $2/" "$conf"
+	"$giantvm" run --cluster "$conf" --id 0 --print -- $qemu -m 64 \
+		-append "$3" > "$dir/out" 2> /dev/null
+	grep -qxF -- "$4" "$dir/out" ||
+		fail "$1 and $2, '$3': not '$4' but $(grep -A1 -x -e -append "$dir/out")"
+}
+words 0-3 4-7 "quiet" "quiet tsc=reliable nohz_full=4-7"
+words 0,2 1,3 "" " tsc=reliable nohz_full=1,3"
+words 0,4-5 1-3,6 "a" "a tsc=reliable nohz_full=1-3,6"
+words 0 1 "tsc=unstable a" "tsc=unstable a nohz_full=1"
+words 0 1 "nohz_full=3" "nohz_full=3 tsc=reliable"
+words 0 1 "nohz_full=3 tsc=x" "nohz_full=3 tsc=x"
+
+# Each node is a NUMA node of the guest, although one of them has all the homes.
+"$giantvm" run --cluster "$conf" --id 0 --print -- $qemu -m 64 > "$dir/out"
+grep -q "^sig=SRAT" "$dir/out" || fail "no table says where memory lies"
+"$giantvm" run --cluster "$conf" --id 0 --print -- $qemu -m 64 -numa node > "$dir/out"
+grep -q "^sig=SRAT" "$dir/out" && fail "a table, although the operator has his own"
+
+"$giantvm" run --cluster "$conf" --id 0 --cpu-latency any --print -- $qemu -m 64 \
+	> "$dir/out" || fail "--cpu-latency any is refused"
+grep -q "cpu-latency=any" "$dir/out" || fail "the plugin hears nothing of --cpu-latency"
+refused "low or any" --cluster "$conf" --id 0 --cpu-latency 5 --print -- $qemu -m 64
 
 # KVM must not serve the guest by itself.
 "$giantvm" run --cluster "$conf" --id 0 --ram file --print -- $qemu -m 64 -accel kvm \
