@@ -17,16 +17,15 @@ give_up_if()
 }
 
 # wait_line TEXT SECONDS: until the console has it; what follows it in $line.
+# Asleep meanwhile: to look again and again would take CPU time from the guest.
 wait_line()
 {
-	local end=$((SECONDS + $2))
+	local found
 
-	until line=$(grep -am 1 "^$1" "$dir/console"); do
-		[ $SECONDS -lt $end ] || give_up_if 1
-		kill -0 "${pids[0]}" 2> /dev/null || give_up_if 1
-		sleep 0.02
-	done
-	line=${line#"$1"}
+	found=$(timeout "$2" tail -n +1 -s 0.5 --pid "${pids[0]}" -f \
+		"$dir/console" | grep -am 1 --line-buffered "^$1")
+	[ -n "$found" ] || give_up_if 1
+	line=${found#"$1"}
 	line=${line%$'\r'}
 }
 

@@ -6,21 +6,19 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "smp.h"
 
 #define PAGES	256l
 #define WORDS	(PAGES * SMP_PAGE / 8)
 
-static long rounds;
-static unsigned long result[SMP_CPUS_MAX];
-
-static void *work(void *arg)
+static unsigned long work(long cpu, long rounds)
 {
-	long me = (long)arg;
 	unsigned long *at, sum = 0;
 
-	smp_pin(me);
+	smp_pin(cpu);
 	at = smp_pages(PAGES, PROT_READ | PROT_WRITE);
 	for (long round = 0; round < rounds; round++) {
 		for (long i = 0; i < WORDS; i++) {
@@ -29,16 +27,30 @@ static void *work(void *arg)
 			sum ^= at[i] >> 17;
 		}
 	}
-	result[me] = sum;
-	return NULL;
+	return sum;
 }
 
-int smp_private(long n)
+int smp_private(long rounds)
 {
+	unsigned long *result = mmap(NULL, sizeof(*result) * SMP_CPUS_MAX,
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int wrong = 0;
 
-	rounds = n;
-	smp_run(work, smp_cpus);
+	if (result == MAP_FAILED)
+		return 1;
+	for (long i = 0; i < smp_cpus; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return 1;
+		if (pid == 0) {
+			result[i] = work(i, rounds);
+			_exit(0);
+		}
+	}
+	while (wait(NULL) > 0)
+		;
 	for (long i = 1; i < smp_cpus; i++)
 		wrong += result[i] != result[0];
 	printf("smp: private work came to %lx, %d of %ld CPUs to something else\n",

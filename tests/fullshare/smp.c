@@ -13,7 +13,7 @@
  *			next one's packets go through it, N rounds
  *	smp litmus N	tests/litmus, with a CPU for each thread, N rounds
  *	smp storm N	each CPU starts N programs, one after the other
- *	smp private N	each CPU works on 1 MiB of its own, N times over; all must
+ *	smp private N	a process on each CPU works on 1 MiB, N times over; all must
  *			come to the same
  *	smp spin	keep all CPUs busy, for ever
  *	smp crash CPU	reset the machine from that CPU: by its chipset

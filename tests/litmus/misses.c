@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cluster.h"
@@ -30,8 +32,8 @@ enum order { ORDER_NONE, ORDER_WRITE, ORDER_READ, ORDER_TURNS, ORDER_BUSY,
 /* Plain memory of all processes: what the helper is to do. */
 struct control {
 	uint32_t order;		/* enum order, by node 0 */
-	uint32_t number;
-	uint32_t done;
+	uint32_t number;	/* futex; of the order */
+	uint32_t done;		/* futex; of the last order that was done */
 	unsigned first;
 	uint64_t end_ns;
 	uint64_t misses;
@@ -71,6 +73,25 @@ static void touch(const struct node *n, unsigned first, bool write)
 		else
 			(void)*word(n, i);
 	}
+}
+
+/*
+ * Asleep: who looks on would take its turn on the CPU of those who are measured,
+ * between any two of them.
+ */
+static uint32_t wait_beyond(uint32_t *word, uint32_t was)
+{
+	uint32_t now;
+
+	while ((now = __atomic_load_n(word, __ATOMIC_ACQUIRE)) == was)
+		syscall(SYS_futex, word, FUTEX_WAIT, was, NULL, NULL, 0);
+	return now;
+}
+
+static void say(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 /* Each side writes when the number is its own. */
@@ -121,10 +142,7 @@ static int helper(void *arg)
 	pin_to(other_cpu);
 	node_join(&cluster, 1, bytes, bytes, &n);
 	while (!end) {
-		while (__atomic_load_n(&control->number, __ATOMIC_ACQUIRE) ==
-		       number)
-			sched_yield();
-		number++;
+		number = wait_beyond(&control->number, number);
 		switch (control->order) {
 		case ORDER_WRITE:
 		case ORDER_READ:
@@ -137,8 +155,7 @@ static int helper(void *arg)
 		default:
 			end = true;
 		}
-		__atomic_store_n(&control->done, number, __ATOMIC_RELEASE);
-		/* As a node that waits for the network does, not a busy one. */
+		say(&control->done, number);
 	}
 	node_leave(&n);
 	return 0;
@@ -148,15 +165,21 @@ static void begin(enum order order, unsigned first)
 {
 	control->order = order;
 	control->first = first;
-	__atomic_fetch_add(&control->number, 1, __ATOMIC_RELEASE);
+	say(&control->number, control->number + 1);
+}
+
+static void finish(void)
+{
+	uint32_t done = control->number - 1;
+
+	while (done != control->number)
+		done = wait_beyond(&control->done, done);
 }
 
 static void order(enum order what, unsigned first)
 {
 	begin(what, first);
-	while (__atomic_load_n(&control->done, __ATOMIC_ACQUIRE) !=
-	       control->number)
-		sched_yield();
+	finish();
 }
 
 static void measure(const struct node *n, const char *name, unsigned first,
@@ -211,9 +234,7 @@ static int main_node(void *arg)
 	count = take_turns(&n, 0);
 	printf("\"handovers_per_s\": %.0f, ", (double)(2 * count) / seconds);
 	fflush(stdout);
-	while (__atomic_load_n(&control->done, __ATOMIC_ACQUIRE) !=
-	       control->number)
-		sched_yield();
+	finish();
 	order(ORDER_END, 0);
 	node_leave(&n);
 	return 0;
