@@ -49,17 +49,18 @@ all = json.load(sys.stdin)[:1]
 print(sum(numbers(all, "faults")), max(numbers(all, "read_p50_ns"), default=0) // 1000)'
 }
 
-# The guest is up and does its work.  $boot_us, $private, $storm; with $count
-# $boot_misses, for which the guest stands aside.
+# The guest is up and does its work.  $boot_us, $private, $storm; on several nodes
+# (second argument) with $words or $count also $boot_misses, and $p50 of the last
+# second of the boot: percentiles are told for a second at a time.
 follow()
 {
-	local begin_us=$1
+	local begin_us=$1 nodes=$2 told
 
 	wait_line "guest: up" 200
 	boot_us=$((${EPOCHREALTIME/./} - begin_us))
-	if [ -n "$count" ]; then
-		boot_misses=$(ask)
-		boot_misses=${boot_misses% *}
+	if [ -n "$nodes" ] && [ -n "$words$count" ]; then
+		told=$(ask)
+		boot_misses=${told% *} p50=${told#* }
 	fi
 	[ -n "$words" ] || return
 	wait_line "bench: private " 200
@@ -68,7 +69,7 @@ follow()
 	storm=$line
 }
 
-# All nodes to the end of the guest.  $rest: faults of a node each second, $p50.
+# All nodes to the end of the guest.  $rest: faults of a node each second.
 many_qemus()
 {
 	local nodes=$1 cpus=$2 i begin_us before after
@@ -78,7 +79,7 @@ many_qemus()
 	done
 	begin_us=${EPOCHREALTIME/./}
 	start 0 "gvm_cpus=$cpus $words"
-	follow "$begin_us"
+	follow "$begin_us" "$nodes"
 	if [ -n "$words" ]; then
 		wait_line "bench: rest" 60
 		sleep 1
@@ -87,7 +88,6 @@ many_qemus()
 		after=$(ask)
 		rest=$(awk -v a="${after% *}" -v b="${before% *}" -v s=$rest_s \
 			-v n="$nodes" 'BEGIN { printf "%.0f", (a - b) / s / n }')
-		p50=${after#* }
 	fi
 	console "guest: end" 100 > /dev/null || give_up_if 1
 	for ((i = 0; i < nodes; i++)); do
