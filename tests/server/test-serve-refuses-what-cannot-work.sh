@@ -16,11 +16,13 @@ finish() {
 }
 trap finish EXIT
 
-# refused STATUS PATTERN ARGS...: it must not start, and must say why
+# refused STATUS PATTERN ARGS...: it must not start, and must say why.  Nothing
+# that runs is ended by timeout(1): after its signal it sends SIGCONT, which may
+# undo the stop that the leak checker waits for when a program ends.
 refused() {
 	local want=$1 pattern=$2 out got
 	shift 2
-	out=$(timeout 20 "$giantvm" serve "$@" 2>&1 </dev/null)
+	out=$(timeout -k 5 20 "$giantvm" serve "$@" 2>&1 </dev/null)
 	got=$?
 	if [ "$got" -ne "$want" ]; then
 		echo "serve $*: status $got, not $want: $out"
@@ -161,11 +163,12 @@ fi
 # IPv6, where there is any.
 if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
 	refused 1 "no authentication yet" --listen '[::]:0'
-	out=$(timeout -s INT 1 "$giantvm" serve --listen '[::1]:0' 2>&1)
-	case $out in
-	*'on [::1]:'*) ;;
-	*) echo "IPv6: $out"; fails=$((fails + 1)) ;;
-	esac
+	start --memory 4M --listen '[::1]:0'
+	grep -qF "on [::1]:$port " "$dir/out" || {
+		cat "$dir/out"
+		fails=$((fails + 1))
+	}
+	end INT 0
 fi
 
 [ "$fails" -eq 0 ]
