@@ -38,6 +38,7 @@ u64 gvm_forward_count(bool ports)
 	return qatomic_read(&counts[ports]);
 }
 
+/* Node 0 never leaves in between: it stops all vCPUs first (threads.c). */
 static MemTxResult call(struct gvm_wire *msg, u64 *ret_val)
 {
 	u32 cpu;

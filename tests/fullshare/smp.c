@@ -16,6 +16,7 @@
  *	smp private N	a process on each CPU works on 1 MiB, N times over; all must
  *			come to the same
  *	smp spin	keep all CPUs busy, for ever
+ *	smp ports CPU	that CPU asks a device for something, for ever
  *	smp crash CPU	reset the machine from that CPU: by its chipset
  *	smp true	nothing, well: what a storm starts
  *
@@ -129,6 +130,18 @@ static int crash(long cpu)
 	return 1;
 }
 
+/* The clock's, which do not mind. */
+static int ports(long cpu)
+{
+	smp_pin(cpu);
+	if (iopl(3))
+		return 1;
+	puts("smp: asking");
+	for (;;)
+		inb(0x71);
+	return 1;
+}
+
 static int nothing(long unused)
 {
 	(void)unused;
@@ -147,6 +160,7 @@ static const struct {
 	{ "storm", smp_storm },
 	{ "private", smp_private },
 	{ "spin", spin },
+	{ "ports", ports },
 	{ "crash", crash },
 	{ "true", nothing },
 };
