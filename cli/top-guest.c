@@ -60,7 +60,7 @@ static void draw_rates(struct gvm_canvas *c, unsigned y, unsigned *x,
 static unsigned draw_words(struct gvm_canvas *c, unsigned y,
 			   const struct column *columns, unsigned nr)
 {
-	unsigned x = gvm_canvas_put(c, y, 0, GVM_STYLE_TITLE, "%4s %-15s",
+	unsigned x = gvm_canvas_put(c, y, 0, GVM_STYLE_TITLE, "%4s %-14s",
 				    "NODE", "ADDRESS");
 
 	for (unsigned i = 0; i < nr; i++)
@@ -75,7 +75,7 @@ static unsigned draw_name(struct gvm_canvas *c, unsigned y,
 	enum gvm_style style = g->node[node].left ? GVM_STYLE_BAD :
 			       GVM_STYLE_PLAIN;
 
-	return gvm_canvas_put(c, y, 0, style, "%4u %-15.15s", node,
+	return gvm_canvas_put(c, y, 0, style, "%4u %-14.14s", node,
 			      g->node[node].left ? "HAS ENDED" :
 			      g->node[node].address);
 }
@@ -100,7 +100,7 @@ static void draw_second(struct gvm_canvas *c, unsigned y,
 	char here[N], limit[N], p99[N];
 
 	draw_rates(c, y, &x, r, node, more, 4);
-	gvm_canvas_put(c, y, x, GVM_STYLE_PLAIN, "%9s %9s %8s",
+	gvm_canvas_put(c, y, x, GVM_STYLE_PLAIN, "%10s %9s %8s",
 		       gvm_pages_print(now[GVM_GUEST_RESIDENT_PAGES], here, N),
 		       gvm_pages_print(now[GVM_GUEST_LOCAL_PAGES], limit, N),
 		       gvm_time_print(now[GVM_GUEST_READ_P99_NS], p99, N));
@@ -131,7 +131,7 @@ void gvm_top_draw_guest(struct gvm_canvas *c, unsigned y, unsigned room,
 	if (y + g->nodes_nr + 1 > end)
 		return;
 	x = draw_words(c, y++, more, 4);
-	gvm_canvas_put(c, y - 1, x, GVM_STYLE_TITLE, "%9s %9s %8s", "RESIDENT",
+	gvm_canvas_put(c, y - 1, x, GVM_STYLE_TITLE, "%10s %9s %8s", "RESIDENT",
 		       "LIMIT", "READ P99");
 	for (uint32_t i = 0; i < g->nodes_nr; i++)
 		draw_second(c, y++, r, i);
