@@ -21,7 +21,7 @@ help:
 	@echo 'make litmus     shared regions on real processes, at length (hours; as root)'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
 	@echo 'make explore    its C code through every interleaving of small worlds (half an hour)'
-	@echo 'make test-kvm   real KVM inside an emulated machine (20 to 60 minutes)'
+	@echo 'make test-kvm   real KVM inside an emulated machine (an hour or two)'
 	@echo 'make bench      every figure beside its floor or peer (10 to 20 minutes)'
 	@echo 'make install    install under the prefix (default /usr/local)'
 	@echo 'make clean      remove the build folders'
@@ -81,6 +81,8 @@ test-kvm:
 	@tools/setup demo
 	@$(MAKE) --no-print-directory all
 	@tests/kvm/run $(BUILD)
+	@$(MAKE) --no-print-directory plugin
+	@tests/kvm/run-fullshare $(BUILD)
 
 # Best as root: the swap peer needs a loop device.
 bench:

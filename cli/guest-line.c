@@ -243,8 +243,9 @@ static void add_plugin(struct line *line, const struct gvm_guest_run *run,
 		line->failed = true;
 	add(line, "-plugin");
 	describe_server(run, serve, sizeof(serve));
-	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,%s%s%s%s%s", run->plugin,
-		 run->index, run->nodes, run->conf->lease_ms, ram, serve, wait,
+	add_made(line, "%s,node=%u,nodes=%s,lost-ms=%u,turn-us=%u,%s%s%s%s%s",
+		 run->plugin, run->index, run->nodes, run->conf->lease_ms,
+		 run->conf->turn_us, ram, serve, wait,
 		 run->any_latency ? ",cpu-latency=any" : "",
 		 run->stats ? ",stats=on" : "");
 }

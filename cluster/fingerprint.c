@@ -62,6 +62,10 @@ void gvm_parse_fingerprint(struct gvm_conf *c)
 	add_text(&hash, FORMAT);
 	add_text(&hash, c->name);
 	add_number(&hash, c->lease_ms);
+	if (c->turn_us) {
+		add_text(&hash, "turn_us");
+		add_number(&hash, c->turn_us);
+	}
 	add_number(&hash, c->servers_nr);
 	for (unsigned i = 0; i < c->servers_nr; i++) {
 		add_text(&hash, c->servers[i].name);

@@ -115,6 +115,12 @@ static int set_lease(struct gvm_parse *p, const char *value)
 				GVM_CONF_LEASE_MS_MAX, &p->conf->lease_ms);
 }
 
+static int set_turn(struct gvm_parse *p, const char *value)
+{
+	return gvm_parse_number(p, "turn_us", value, 0, GVM_CONF_TURN_US_MAX,
+				&p->conf->turn_us);
+}
+
 static int set_server_address(struct gvm_parse *p, const char *value)
 {
 	return gvm_parse_address(p, value, &server_of(p)->address);
@@ -185,6 +191,7 @@ static const struct gvm_parse_section sections[] = {
 	{ "cluster", NULL, begin_cluster, {
 		{ "name", set_name, .required = true },
 		{ "lease_ms", set_lease },
+		{ "turn_us", set_turn },
 	} },
 	{ "server", "a name", begin_server, {
 		{ "address", set_server_address, .required = true },

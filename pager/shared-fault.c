@@ -4,8 +4,8 @@
  *
  * Room for a page is made before it is asked for: what a node holds and what
  * it has asked for together never exceed the limit.  A fault for which there
- * is no room yet is parked; what cannot even be parked is woken, and comes
- * again by itself.
+ * is no room yet is parked, and so is one that comes while it is another node's
+ * turn; what cannot even be parked is woken, and comes again by itself.
  */
 #define _GNU_SOURCE
 #include "engine.h"
@@ -128,7 +128,7 @@ static bool serve_fresh(struct gvm_shared *r, struct gvm_home_link *home,
 	return end > page;
 }
 
-/* False: no room; nothing was changed. */
+/* False: no room, or not our turn; nothing was changed. */
 static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 {
 	struct gvm_home_link *home = gvm_home_link_of(r, page);
@@ -140,6 +140,9 @@ static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 		gvm_shared_stamp_end(r, page);
 		return true;
 	}
+	/* Late is always safe: to home it looks like a slow node. */
+	if (r->turn && r->turn(r->arg))
+		return false;
 	more = gvm_node_right(home->node, page) == GVM_RIGHT_NONE;
 	if (more) {
 		gvm_shared_make_room(r, home, 1);

@@ -137,6 +137,7 @@ static void take_config(struct gvm_shared *r, u64 bytes,
 	r->flush_code = c->flush_code;
 	r->start = c->start;
 	r->own_server = c->own_server;
+	r->turn = c->turn;
 	r->own_pipe = c->own_server ? c->own_pipe : NULL;
 	r->own_at = c->own_at;
 	r->arg = c->arg;

@@ -209,6 +209,8 @@ static int take_option(const char *option)
 		gvm_bus.wait_ms = (u32)number;
 	else if (g_str_has_prefix(option, "lost-ms="))
 		gvm_bus.lost_ms = (u32)number;
+	else if (g_str_has_prefix(option, "turn-us="))
+		gvm_turns_set((u64)number);
 	else if (g_str_has_prefix(option, "pretend-ns="))
 		pretend_ns = number;
 	else if (g_str_has_prefix(option, "pretend-ppm="))

@@ -73,6 +73,11 @@ void gvm_clock_resume(u64 base);
 void gvm_clock_pause(void);
 void gvm_clock_pretend(s64 offset_ns, s64 rate_ppm);
 
+/* turns.c: when this node may ask for pages.  Without the BQL. */
+void gvm_turns_set(u64 turn_us);
+bool gvm_turns_wanted(void);
+u64 gvm_turns_wait(void *arg);
+
 /* life.c: start, pause, reset and end of the guest on all nodes. */
 void gvm_life_hook(void);
 void gvm_life_start(void);

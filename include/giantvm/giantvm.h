@@ -327,7 +327,14 @@ struct gvm_shared_config {
 	int		own_fd;
 	uint32_t	own_at;		/* which of `servers` it is */
 	struct gvm_pipe	*own_pipe;	/* to it (net/pipe.h); NULL: by socket */
-	void		*arg;		/* of these four */
+	/*
+	 * Called before a page is asked for: how many ns to wait with it; 0: none.
+	 * For nodes that take turns, because their threads need several pages at
+	 * once and would take them from each other one by one.  Who waits may be
+	 * asked again and again.  As flush_code.  NULL: ask at once.
+	 */
+	uint64_t	(*turn)(void *arg);
+	void		*arg;		/* of these five */
 	/*
 	 * Memory of the program that is to become the region: as large, private,
 	 * anonymous, never touched.  NULL: the library maps some.  Not with

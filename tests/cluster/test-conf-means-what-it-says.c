@@ -31,10 +31,10 @@ static const char whole[] =
 	"\taddress = b.example.org:7000   ; a comment\r\n"
 	"\tvcpus = 4, 6-7\r\n"
 	"\t   5\r\n"
-	"\r\n"
 	"[cluster]   # one\n"
 	"name: lab\n"
 	"lease_ms = 500\n"
+	"turn_us = 50000\n"
 	"[ server  A ]\n"
 	"address=[::1]:9999\n"
 	"[server B-2_x.y]\n"
@@ -100,7 +100,8 @@ static void check_whole(void)
 {
 	struct gvm_conf *c = read_text(whole);
 
-	CHECK(!strcmp(c->name, "lab") && c->lease_ms == 500);
+	CHECK(!strcmp(c->name, "lab") && c->lease_ms == 500 &&
+	      c->turn_us == 50000);
 	check_nodes(c);
 	check_regions(c);
 	gvm_conf_free(c);
@@ -161,6 +162,8 @@ static void check_fingerprint(void)
 	CHECK(!is_same(BASE_R, BASE_R "servers = B, A\n"));
 	CHECK(!is_same(BASE_R, BASE "[region s]\nsize = 4G\n"));
 	CHECK(!is_same(BASE_R, BASE "[region r]\nsize = 5G\n"));
+	CHECK(!is_same("[cluster]\nname = a\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n",
+		       "[cluster]\nname = a\nturn_us = 1\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n"));
 	CHECK(!is_same("[cluster]\nname = a\nlease_ms = 500\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n",
 		       "[cluster]\nname = a\nlease_ms = 501\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n"));
 }

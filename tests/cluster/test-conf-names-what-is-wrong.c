@@ -59,11 +59,11 @@ static const struct {
 	{ "[region a b]\n", "f:1: region 'a b' may have letters, digits, dots, underscores and hyphens only" },
 	{ "[region " X48 "y]\n", "f:1: region '" X48 "y' has more than 48 characters; shorten it" },
 	/* Keys. */
-	{ "[cluster]\nfoo = 1\n", "f:2: [cluster] has no key 'foo'; its keys are name, lease_ms" },
+	{ "[cluster]\nfoo = 1\n", "f:2: [cluster] has no key 'foo'; its keys are name, lease_ms, turn_us" },
 	{ "[server A]\nlocal = 1\n", "f:2: [server] has no key 'local'; its keys are address, memory, node" },
 	{ "[node 0]\nsize = 1\n", "f:2: [node] has no key 'size'; its keys are address, local, vcpus, host" },
 	{ "[region r]\nhost = 1\n", "f:2: [region] has no key 'host'; its keys are size, servers, slice" },
-	{ "[cluster]\n= 1\n", "f:2: [cluster] has no key ''; its keys are name, lease_ms" },
+	{ "[cluster]\n= 1\n", "f:2: [cluster] has no key ''; its keys are name, lease_ms, turn_us" },
 	{ "[cluster]\nname =\n", "f:2: 'name' has no value; write one, or take the line out" },
 	{ "[cluster]\nname = ; lab\n", "f:2: 'name' has no value; write one, or take the line out" },
 	{ CLUSTER "name = lab\n", "f:3: 'name' was in line 2 already; keep one of them" },
@@ -74,6 +74,7 @@ static const struct {
 	/* [cluster] */
 	{ "[cluster]\nname = a b\n", "f:2: name 'a b' may have letters, digits, dots, underscores and hyphens only" },
 	{ CLUSTER "lease_ms = 499\n", "f:3: lease_ms '499' is not a number from 500 to 60000" },
+	{ CLUSTER "turn_us = 1000001\n", "f:3: turn_us '1000001' is not a number from 0 to 1000000" },
 	{ CLUSTER "lease_ms = 5s\n", "f:3: lease_ms '5s' is not a number from 500 to 60000" },
 	/* Addresses. */
 	{ "[server A]\naddress = host\n", "f:2: address 'host': the port is missing; write HOST:PORT" },

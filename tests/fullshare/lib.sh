@@ -31,6 +31,7 @@ servers=0	# the hosts that have one
 inside=${GIANTVM_FULLSHARE_INSIDE-yes}	# their nodes have it inside; empty: giantvm serve
 slice=		# MiB of the RAM for each in turn; nothing: all for one
 local=		# MiB that a node may keep; nothing: all
+turn=		# us in which one node asks for pages; nothing: as giantvm thinks
 ports=()
 trap clean_up EXIT
 trap 'fail "told to end"; finish' TERM INT
@@ -165,6 +166,7 @@ cluster()
 		echo "[cluster]"
 		echo "name = test-$$"
 		echo "lease_ms = $lease_ms"
+		[ -z "$turn" ] || echo "turn_us = $turn"
 		for host in $servers; do
 			echo "[server S$host]"
 			echo "address = ${address[host]}:${ports[host]}"
