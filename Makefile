@@ -21,7 +21,7 @@ help:
 	@echo 'make litmus     shared regions on real processes, at length (hours; as root)'
 	@echo 'make model      the protocol of shared regions, model-checked at length (an hour)'
 	@echo 'make explore    its C code through every interleaving of small worlds (half an hour)'
-	@echo 'make test-kvm   real KVM inside an emulated machine (an hour or two)'
+	@echo 'make test-kvm   real KVM inside an emulated machine (half an hour to an hour)'
 	@echo 'make bench      every figure beside its floor or peer (10 to 20 minutes)'
 	@echo 'make install    install under the prefix (default /usr/local)'
 	@echo 'make clean      remove the build folders'
