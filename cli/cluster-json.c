@@ -102,7 +102,10 @@ struct json_object *gvm_cluster_json(const struct gvm_conf *conf,
 	add_text(o, "name", conf->name);
 	add_text(o, "fingerprint", fingerprint);
 	add(o, "lease_ms", conf->lease_ms);
-	add(o, "turn_us", conf->turn_us);
+	if (conf->turn_us == GVM_CONF_TURN_NONE)
+		add_text(o, "turn_us", "none");
+	else
+		add(o, "turn_us", conf->turn_us);
 	add(o, "vcpus", conf->vcpus_nr);
 	json_object_object_add(o, "servers", servers_json(conf, shares));
 	json_object_object_add(o, "nodes", nodes_json(conf));

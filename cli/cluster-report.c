@@ -80,7 +80,9 @@ static void report_head(const struct gvm_conf *conf)
 	printf("cluster      %s\n", conf->name);
 	printf("fingerprint  %s\n", fingerprint);
 	printf("lease        %.1f s\n", conf->lease_ms / 1e3);
-	if (conf->turn_us)
+	if (conf->turn_us == GVM_CONF_TURN_NONE)
+		printf("turns        none\n");
+	else if (conf->turn_us)
 		printf("turns        %.1f ms\n", conf->turn_us / 1e3);
 	printf("servers      %u, memory %s\n", conf->servers_nr,
 	       size_or_none(memory, text));

@@ -35,6 +35,7 @@ static const char *const names[GVM_GUEST_COUNTER_NR] = {
 	[GVM_GUEST_IRQS_SENT]		= "irqs_sent",
 	[GVM_GUEST_IRQS_RECEIVED]	= "irqs_received",
 	[GVM_GUEST_LOCKS]		= "locks",
+	[GVM_GUEST_TURNS]		= "turns",
 	[GVM_GUEST_PID]			= "pid",
 	[GVM_GUEST_TIME_NS]		= "time_ns",
 };

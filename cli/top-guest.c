@@ -31,6 +31,7 @@ static const struct column more[] = {
 	{ "WRITE/S", GVM_GUEST_MISSES_WRITE, -1 },
 	{ "UPGR/S", GVM_GUEST_MISSES_UPGRADE, -1 },
 	{ "LOCKS/S", GVM_GUEST_LOCKS, -1 },
+	{ "TURNS/S", GVM_GUEST_TURNS, -1 },
 };
 
 static double rate(const struct gvm_top_row *r, uint32_t node, int which)

@@ -28,6 +28,7 @@
 #define GVM_CONF_LEASE_MS_MIN	500u
 #define GVM_CONF_LEASE_MS_MAX	60000u
 #define GVM_CONF_TURN_US_MAX	1000000u
+#define GVM_CONF_TURN_NONE	0xffffffffu	/* turn_us: no turns */
 #define GVM_CONF_LOCAL_MIN	(1ull << 20)
 #define GVM_CONF_FILE_MAX	(16u << 20)	/* bytes of a file */
 #define GVM_CONF_FINGERPRINT	16u		/* bytes */
@@ -70,7 +71,7 @@ struct gvm_conf_region {
 struct gvm_conf {
 	char		name[GVM_CONF_LABEL_MAX + 1];
 	uint32_t	lease_ms;	/* a node silent for longer is given up */
-	uint32_t	turn_us;	/* length of a turn; 0: as needed */
+	uint32_t	turn_us;	/* longest turn; 0: as needed */
 	struct gvm_conf_server *servers;	/* as in the file */
 	unsigned	servers_nr;		/* at least 1 */
 	struct gvm_conf_node *nodes;		/* by ascending id */

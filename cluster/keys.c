@@ -117,6 +117,10 @@ static int set_lease(struct gvm_parse *p, const char *value)
 
 static int set_turn(struct gvm_parse *p, const char *value)
 {
+	if (!strcmp(value, "none")) {
+		p->conf->turn_us = GVM_CONF_TURN_NONE;
+		return 0;
+	}
 	return gvm_parse_number(p, "turn_us", value, 0, GVM_CONF_TURN_US_MAX,
 				&p->conf->turn_us);
 }

@@ -129,7 +129,8 @@ static bool serve_fresh(struct gvm_shared *r, struct gvm_home_link *home,
 }
 
 /* False: no room, or not our turn; nothing was changed. */
-static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
+static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want,
+		  u32 thread)
 {
 	struct gvm_home_link *home = gvm_home_link_of(r, page);
 	bool more;
@@ -140,15 +141,15 @@ static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 		gvm_shared_stamp_end(r, page);
 		return true;
 	}
-	/* Late is always safe: to home it looks like a slow node. */
-	if (r->turn && r->turn(r->arg))
-		return false;
 	more = gvm_node_right(home->node, page) == GVM_RIGHT_NONE;
 	if (more) {
 		gvm_shared_make_room(r, home, 1);
 		if (in_use(r) >= r->frames)
 			return false;
 	}
+	/* Late is always safe: to home it looks like a slow node. */
+	if (r->turn && r->turn(r->arg, thread))
+		return false;
 	if (gvm_node_fault(home->node, page, want, r->now_ns, &r->out))
 		return false;
 	gvm_shared_carry(r, home);
@@ -158,14 +159,15 @@ static bool serve(struct gvm_shared *r, u64 page, enum gvm_want want)
 	return true;
 }
 
-static void park(struct gvm_shared *r, u64 page, enum gvm_want want)
+static void park(struct gvm_shared *r, u64 page, enum gvm_want want,
+		 u32 thread)
 {
 	if (r->parked_nr == GVM_FAULTS_PARKED_MAX) {
 		gvm_page_wake(r, page, false);
 		return;
 	}
 	r->parked[r->parked_nr++] = (struct gvm_parked){
-		.page = page, .want = (u8)want,
+		.page = page, .want = (u8)want, .thread = thread,
 	};
 	r->stats->parked++;
 }
@@ -177,7 +179,7 @@ void gvm_shared_retry_parked(struct gvm_shared *r)
 	for (u32 i = 0; i < r->parked_nr; i++) {
 		const struct gvm_parked p = r->parked[i];
 
-		if (!serve(r, p.page, (enum gvm_want)p.want))
+		if (!serve(r, p.page, (enum gvm_want)p.want, p.thread))
 			r->parked[left++] = p;
 	}
 	r->parked_nr = left;
@@ -207,8 +209,8 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 	r->stats->misses[kind]++;
 	gvm_record_fault(r, page, want == GVM_WANT_EXCLUSIVE);
 	stamp_begin(r, page, kind);
-	if (!serve(r, page, want))
-		park(r, page, want);
+	if (!serve(r, page, want, e->thread))
+		park(r, page, want, e->thread);
 }
 
 void gvm_shared_faults(struct gvm_shared *r)

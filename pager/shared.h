@@ -105,6 +105,7 @@ struct gvm_stamp {
 struct gvm_parked {
 	u64	page;
 	u8	want;		/* enum gvm_want */
+	u32	thread;
 };
 
 struct gvm_shared_command;
@@ -185,7 +186,7 @@ struct gvm_shared {
 	void	(*fatal)(const char *message, void *arg);
 	void	(*flush_code)(void *addr, u64 bytes, void *arg);
 	int	(*own_server)(int readable, void *arg);
-	u64	(*turn)(void *arg);	/* ns until pages may be asked for */
+	u64	(*turn)(void *arg, u32 thread);	/* ns until pages may be asked for */
 	struct gvm_pipe *own_pipe;	/* NULL: none, or it was closed */
 	u32	own_at;			/* whose home link that is */
 	bool	own_readable;		/* its sockets have something */

@@ -101,6 +101,7 @@ int gvm_uffd_open(int dev_fd, const struct gvm_uffd_caps *caps)
 	const u64 wanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
 		UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |
 		UFFD_FEATURE_MOVE | UFFD_FEATURE_POISON |
+		UFFD_FEATURE_THREAD_ID |
 		UFFD_FEATURE_EVENT_UNMAP |
 		UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE;
 	struct uffdio_api api = {
@@ -250,6 +251,7 @@ static struct gvm_uffd_event sort(const struct uffd_msg *msg)
 	switch (msg->event) {
 	case UFFD_EVENT_PAGEFAULT:
 		e.addr = msg->arg.pagefault.address & ~4095ull;
+		e.thread = msg->arg.pagefault.feat.ptid;
 		if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 			e.what = GVM_UFFD_PROTECT;
 		else if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE)

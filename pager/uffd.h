@@ -93,6 +93,7 @@ struct gvm_uffd_event {
 	enum gvm_uffd_what what;
 	u64	addr;
 	u64	len;		/* UNMAP, REMAP, REMOVE */
+	u32	thread;		/* faults: who waits */
 };
 
 #define GVM_UFFD_EVENTS	32

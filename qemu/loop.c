@@ -35,6 +35,7 @@ static void run(CPUState *cpu)
 	cpu_exec_start(cpu);
 	why = cpu_exec(cpu);
 	cpu_exec_end(cpu);
+	gvm_contention_left(cpu, why);
 	if (why == EXCP_ATOMIC) {
 		gvm_lock_take(cpu);
 		cpu_exec_step_atomic(cpu);

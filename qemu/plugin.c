@@ -96,6 +96,10 @@ static void take(void *arg, u32 from, const struct gvm_wire *msg)
 	case GVM_WIRE_AREA:
 		gvm_watch_take(from, msg);
 		return;
+	case GVM_WIRE_TURN:
+	case GVM_WIRE_TURNASK:
+		gvm_contention_take(from, msg);
+		return;
 	case GVM_WIRE_BYE:
 		gvm_watch_take(from, msg);
 		gvm_lock_left(from);

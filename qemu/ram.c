@@ -196,7 +196,7 @@ static int join(const char **ret_why)
 		config->flags |= GVM_SHARED_PROMPT;
 	config->start = start;
 	config->flush_code = gvm_accel->translates ? flush_code : NULL;
-	config->turn = gvm_turns_wanted() ? gvm_turns_wait : NULL;
+	config->turn = gvm_turns_start();
 	config->fatal = memory_is_lost;
 	config->lease_ms = gvm_bus.lost_ms;
 	config->own_fd = gvm_serve_fd();

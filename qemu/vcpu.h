@@ -73,10 +73,19 @@ void gvm_clock_resume(u64 base);
 void gvm_clock_pause(void);
 void gvm_clock_pretend(s64 offset_ns, s64 rate_ppm);
 
-/* turns.c: when this node may ask for pages.  Without the BQL. */
+/* turns.c: when this node may ask for pages. */
+#define GVM_TURNS_NONE	0xffffffffu
+typedef u64 gvm_turn_wait_fn(void *arg, u32 thread);
 void gvm_turns_set(u64 turn_us);
-bool gvm_turns_wanted(void);
-u64 gvm_turns_wait(void *arg);
+/* What to ask before a page is asked for (struct gvm_shared_config), or NULL. */
+gvm_turn_wait_fn *gvm_turns_start(void);
+
+/* contention.c: turns while the nodes' kernels contend.  Without the BQL. */
+void gvm_contention_start(u64 turn_ns);	/* 0: as long as is good for so many */
+gvm_turn_wait_fn gvm_contention_wait;
+void gvm_contention_left(CPUState *cpu, int why);
+void gvm_contention_take(u32 from, const struct gvm_wire *msg);
+u64 gvm_contention_turns(void);		/* that this node had */
 
 /* life.c: start, pause, reset and end of the guest on all nodes. */
 void gvm_life_hook(void);

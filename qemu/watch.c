@@ -107,6 +107,7 @@ static void look(void)
 	c[GVM_GUEST_IRQS_SENT] = sum(gvm_bus.sent, irqs, 5);
 	c[GVM_GUEST_IRQS_RECEIVED] = sum(gvm_bus.received, irqs, 5);
 	c[GVM_GUEST_LOCKS] = gvm_lock_count();
+	c[GVM_GUEST_TURNS] = gvm_contention_turns();
 	c[GVM_GUEST_PID] = (u64)getpid();
 	c[GVM_GUEST_TIME_NS] = (u64)gvm_bus_now_ns();
 }

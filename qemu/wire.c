@@ -2,6 +2,7 @@
 /*
  * Messages become bytes and bytes become judged messages.
  */
+#include "arbiter.h"
 #include "wire.h"
 
 enum way { ANY, FROM_0, TO_0 };
@@ -55,6 +56,8 @@ static const struct rule rules[GVM_WIRE_NR] = {
 			       GVM_WIRE_COUNTERS - 1 },
 	[GVM_WIRE_HOTPAGE] = { "HOTPAGE", ANY, NO_CPU, 0, GVM_WIRE_HOT - 1 },
 	[GVM_WIRE_AREA]   = { "AREA", ANY, THEIRS, EXACTLY(0) },
+	[GVM_WIRE_TURNASK] = { "TURNASK", TO_0, NO_CPU, 0, GVM_TURN_ASKS - 1 },
+	[GVM_WIRE_TURN]   = { "TURN", FROM_0, NO_CPU, 0, GVM_TURN_WORDS - 1 },
 };
 
 static void put(u8 *at, u64 value, unsigned bytes)

@@ -44,6 +44,8 @@
  *	HOTPAGE	any, any	-	the arg-th page that moves most: addr, gives
  *					and gets in val
  *	AREA	any, any	source	its kernel has its own data at val
+ *	TURNASK	other, 0	-	arg (enum gvm_turn_ask) about turns
+ *	TURN	0, other	-	arg (enum gvm_turn_word) about turns
  */
 #ifndef GVM_QEMU_WIRE_H
 #define GVM_QEMU_WIRE_H
@@ -51,7 +53,7 @@
 #include "guest.h"
 
 #define GVM_WIRE_MAGIC		0x70637667u	/* "gvcp" */
-#define GVM_WIRE_VERSION	4u
+#define GVM_WIRE_VERSION	5u
 #define GVM_WIRE_BODY_MAX	65536u
 #define GVM_WIRE_BYTES		32u
 
@@ -88,6 +90,8 @@ enum gvm_wire_type {
 	GVM_WIRE_AREA,
 	GVM_WIRE_TSC,
 	GVM_WIRE_LOST,
+	GVM_WIRE_TURNASK,
+	GVM_WIRE_TURN,
 	GVM_WIRE_NR
 };
 

@@ -330,10 +330,11 @@ struct gvm_shared_config {
 	/*
 	 * Called before a page is asked for: how many ns to wait with it; 0: none.
 	 * For nodes that take turns, because their threads need several pages at
-	 * once and would take them from each other one by one.  Who waits may be
-	 * asked again and again.  As flush_code.  NULL: ask at once.
+	 * once and would take them from each other one by one.  thread: the one
+	 * that waits for the page, as gettid(2) says.  Who waits may be asked about
+	 * again and again.  As flush_code.  NULL: ask at once.
 	 */
-	uint64_t	(*turn)(void *arg);
+	uint64_t	(*turn)(void *arg, uint32_t thread);
 	void		*arg;		/* of these five */
 	/*
 	 * Memory of the program that is to become the region: as large, private,

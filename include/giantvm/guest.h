@@ -11,7 +11,7 @@
 
 #include "giantvm.h"
 
-#define GVM_GUEST_STATS_VERSION	1
+#define GVM_GUEST_STATS_VERSION	2
 #define GVM_GUEST_STATS_NODES	64u
 #define GVM_GUEST_STATS_VCPUS	254u
 
@@ -41,6 +41,7 @@ enum gvm_guest_counter {
 	GVM_GUEST_IRQS_SENT,		/* to vCPUs of other nodes */
 	GVM_GUEST_IRQS_RECEIVED,
 	GVM_GUEST_LOCKS,		/* operations that stopped all vCPUs */
+	GVM_GUEST_TURNS,		/* that it had while kernels contended */
 	GVM_GUEST_PID,			/* gauge: of its QEMU, on its host */
 	GVM_GUEST_TIME_NS,		/* gauge: its clock when it looked; last */
 	GVM_GUEST_COUNTER_NR

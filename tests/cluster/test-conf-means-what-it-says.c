@@ -164,6 +164,8 @@ static void check_fingerprint(void)
 	CHECK(!is_same(BASE_R, BASE "[region r]\nsize = 5G\n"));
 	CHECK(!is_same("[cluster]\nname = a\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n",
 		       "[cluster]\nname = a\nturn_us = 1\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n"));
+	CHECK(!is_same("[cluster]\nname = a\nturn_us = none\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n",
+		       "[cluster]\nname = a\nturn_us = 1\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n"));
 	CHECK(!is_same("[cluster]\nname = a\nlease_ms = 500\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n",
 		       "[cluster]\nname = a\nlease_ms = 501\n[server A]\naddress = a:1\n[node 0]\naddress = a:2\n"));
 }

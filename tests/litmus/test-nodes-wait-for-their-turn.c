@@ -17,9 +17,10 @@ static struct cluster cluster;
 static uint64_t closed_ns, asked;
 static bool written;
 
-static uint64_t turn(void *arg)
+static uint64_t turn(void *arg, uint32_t thread)
 {
 	(void)arg;
+	(void)thread;
 	__atomic_fetch_add(&asked, 1, __ATOMIC_SEQ_CST);
 	return __atomic_load_n(&closed_ns, __ATOMIC_SEQ_CST);
 }
