@@ -148,7 +148,15 @@ void gvm_attach_region_forget(int index, u64 start, u64 end);
 const char *gvm_attach_keep(const char *text);
 
 /* dma.c */
+/* Memory that is pinned before it is handed over would be unknown to be. */
+void gvm_attach_before_pin(u64 start, u64 end);
 void gvm_attach_dma_forget(int fd);
+
+/* nvidia.c: two calls of its driver, like ioctl() */
+#define GVM_IOCTL_NVIDIA_ALLOC	0xc0384627u	/* NV_ESC_RM_ALLOC_MEMORY */
+#define GVM_IOCTL_NVIDIA_FREE	0xc0104629u	/* NV_ESC_RM_FREE */
+long gvm_attach_nvidia_alloc(int fd, void *arg);
+long gvm_attach_nvidia_free(int fd, void *arg);
 
 static inline u64 gvm_page_up(u64 v)
 {

@@ -8,11 +8,14 @@
  * all of it must fit the local limit, or the map is refused.  Maps overlap;
  * holds count.
  *
- * Others that pin (iommufd, vDPA, SEV) are refused by name: nobody has tried
- * what they do with a page that is elsewhere.
+ * NVIDIA's driver is served likewise (nvidia.c).  Others that pin (iommufd, vDPA,
+ * SEV) are refused by name: nobody has tried what they do with a page that is
+ * elsewhere.  Where eviction copies, RDMA and V4L2's user pointers are, too: they
+ * would go on with a page that was dropped.
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <linux/videodev2.h>
 
 #include "attach.h"
 #include "sys.h"
@@ -24,6 +27,7 @@
 #define IOCTL_IOAS_MAP_FILE	0x3b8fu
 #define IOCTL_VDPA_DEVICE_ID	0x8004af70u	/* vhost-vdpa: its first call */
 #define IOCTL_SEV_REGION	0x8010aebbu	/* KVM_MEMORY_ENCRYPT_REG_REGION */
+#define IOCTL_RDMA_VERBS	0xc0181b01u	/* all that libibverbs asks for */
 
 #ifndef VFIO_DMA_UNMAP_FLAG_ALL
 #define VFIO_DMA_UNMAP_FLAG_ALL	(1 << 1)
@@ -40,6 +44,18 @@ struct dma_map {
 static struct dma_map maps[MAPS_MAX];
 static u32 maps_nr;
 
+void gvm_attach_before_pin(u64 start, u64 end)
+{
+	u64 mask;
+
+	if (!gvm_spans_near(start, end))
+		return;
+	gvm_attach_lock(&mask);
+	if (gvm_spans_first(start, end))
+		gvm_attach_pending(true);
+	gvm_attach_unlock(mask);
+}
+
 static long map_dma(int fd, struct vfio_iommu_type1_dma_map *arg)
 {
 	void *va = (void *)arg->vaddr;
@@ -47,13 +63,7 @@ static long map_dma(int fd, struct vfio_iommu_type1_dma_map *arg)
 	u64 mask;
 	long ret;
 
-	/* Pinned before it is handed over, it would be unknown to be. */
-	if (gvm_spans_near(arg->vaddr, arg->vaddr + arg->size)) {
-		gvm_attach_lock(&mask);
-		if (gvm_spans_first(arg->vaddr, arg->vaddr + arg->size))
-			gvm_attach_pending(true);
-		gvm_attach_unlock(mask);
-	}
+	gvm_attach_before_pin(arg->vaddr, arg->vaddr + arg->size);
 	gvm = gvm_attach.gvm;
 	if (!gvm || !gvm_covers(gvm, va, arg->size))
 		return gvm_sys(SYS_ioctl, fd, VFIO_IOMMU_MAP_DMA, arg);
@@ -159,6 +169,21 @@ long gvm_attach_ioctl(int fd, unsigned long request, void *arg)
 		if (gvm_attach.gvm)
 			return refuse("SEV", -EOPNOTSUPP);
 		break;
+	case IOCTL_RDMA_VERBS:
+		if (gvm_attach.guard)
+			return refuse("RDMA", -EOPNOTSUPP);
+		break;
+	case (u32)VIDIOC_REQBUFS:
+		/* Programs have another way for devices that know no other. */
+		if (gvm_attach.guard && arg &&
+		    ((struct v4l2_requestbuffers *)arg)->memory ==
+		    V4L2_MEMORY_USERPTR)
+			return -EINVAL;
+		break;
+	case GVM_IOCTL_NVIDIA_ALLOC:
+		return gvm_attach_nvidia_alloc(fd, arg);
+	case GVM_IOCTL_NVIDIA_FREE:
+		return gvm_attach_nvidia_free(fd, arg);
 	default:
 		break;
 	}

@@ -169,7 +169,10 @@ int gvm_move(struct gvm *gvm, void *from, uint64_t from_len, void *to,
 
 int gvm_hold(struct gvm *gvm, const void *addr, uint64_t len, int populate)
 {
+	const u64 start = (u64)addr & ~(u64)(GVM_PAGE_BYTES - 1);
+
 	CHECK(gvm && addr && len && populate);
+	CHECK(mock_all(start, gvm_page_up((u64)addr + len - start)));
 	if (mock.hold_result)
 		return mock.hold_result;
 	mock.holds++;
