@@ -10,6 +10,7 @@
 static_assert(GVM_GUEST_NODES_MAX <= 64, "a bit for each");
 
 #define TOGETHER_NS	60000000ull
+#define QUIET_MOST	4u		/* times on_ns */
 
 static void tell_all(struct gvm_arbiter *a, enum gvm_turn_word word)
 {
@@ -88,7 +89,11 @@ static void end(struct gvm_arbiter *a, u64 now_ns)
 	a->on = a->taken = false;
 	a->waiting = 0;
 	a->ended_ns = now_ns;
-	a->begin_ns = a->worth ? now_ns : now_ns + a->on_ns;
+	if (a->worth || !a->quiet_ns)
+		a->quiet_ns = a->on_ns;
+	a->begin_ns = a->worth ? now_ns : now_ns + a->quiet_ns;
+	if (!a->worth && a->quiet_ns < QUIET_MOST * a->on_ns)
+		a->quiet_ns *= 2;
 	tell_all(a, GVM_TURN_OFF);
 }
 
@@ -106,7 +111,7 @@ void gvm_arbiter_hear(struct gvm_arbiter *a, u32 node, enum gvm_turn_ask ask,
 
 static u64 end_of_turns(const struct gvm_arbiter *a)
 {
-	const u64 trial_ns = a->over_ns + 2 * a->turn_ns;
+	const u64 trial_ns = a->over_ns + 4 * a->length_ns;
 
 	return trial_ns < a->end_ns ? trial_ns : a->end_ns;
 }

@@ -10,7 +10,7 @@
  *
  * Turns are worth their while if nodes would use them for longer than they may.
  * If none does, the nodes wait for each other, as they do while a guest boots:
- * turns end, and are not tried again for a moment.
+ * turns end, and are tried again later, less and less often.
  *
  * Messages of one node keep their order.  `on`, `mine` and `want` of a node may
  * be read and set in another thread, atomically: `want` is believed when it is
@@ -53,6 +53,7 @@ struct gvm_arbiter {
 	u64	end_ns;		/* of turns */
 	u64	ended_ns;	/* the last ones */
 	u64	begin_ns;	/* not before */
+	u64	quiet_ns;	/* how long to wait with the next try */
 	u64	length_ns;	/* of a turn at present */
 	u32	contender;	/* the last one who said so, and 1; 0: nobody yet */
 	u64	contended_ns;	/* and when */

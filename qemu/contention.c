@@ -11,8 +11,9 @@
  * Only misses of the kernel count, and only they wait: programs that share
  * memory talk to each other through it, and who waits for an answer of another
  * node would wait for the end of a turn.  A kernel that waits for another vCPU
- * shows it: it halts, or spins with PAUSE.  A node passes its turn on then,
- * and when its vCPUs are busy with programs for a while.
+ * shows it: it halts, or spins with PAUSE.  A node passes its turn on then, and
+ * when its vCPUs are busy with programs for a while, or need no pages after a few:
+ * that is how a program looks that waits for another one with sched_yield().
  *
  * Nothing depends on any of this but speed: a request is as good late as early,
  * and one that has waited for all other nodes' turns twice waits no more.
@@ -36,6 +37,8 @@
 #define WINDOWS		3u		/* in a row */
 #define LOOK_NS		100000u		/* between looks at our vCPUs */
 #define REST_NS		(3 * MS)	/* without the kernel */
+#define SATED_NS	(4 * MS)	/* without a miss, after */
+#define SATED_MISSES	40u		/* fewer in this turn */
 #define SPINS		200u
 #define SPIN_NS		100000u		/* from PAUSE to PAUSE */
 #define SPIN_BYTES	64u		/* of code around it */
@@ -49,6 +52,8 @@ static struct {
 	bool		contends;	/* atomic */
 	int		kick;		/* the keeper's eventfd */
 	u64		patience_ns;
+	u64		missed_ns;	/* in our turn, or it began; atomic */
+	u32		missed;		/* so often in this turn; atomic */
 	/* Of the thread that serves pages. */
 	u64		window_ns;	/* when it began */
 	u32		misses;		/* in it */
@@ -122,6 +127,8 @@ u64 gvm_contention_wait(void *arg, u32 thread)
 		return 0;
 	}
 	if (qatomic_read(&turns.me.mine)) {
+		qatomic_set(&turns.missed_ns, now_ns);
+		qatomic_set(&turns.missed, turns.missed + 1);
 		turns.waits_ns = 0;
 		return 0;
 	}
@@ -169,6 +176,9 @@ static bool needed(u64 now_ns)
 {
 	CPUState *cpu;
 
+	if (qatomic_read(&turns.missed) < SATED_MISSES &&
+	    now_ns - qatomic_read(&turns.missed_ns) > SATED_NS)
+		return false;
 	CPU_FOREACH(cpu) {
 		if (!gvm_mine(cpu) || !qatomic_read(&cpu->running))
 			continue;
@@ -199,8 +209,11 @@ static void ask(enum gvm_turn_ask what)
 static void hear(enum gvm_turn_word word)
 {
 	qemu_mutex_lock(&turns.me_lock);
-	if (word == GVM_TURN_YOURS && !turns.me.mine)
+	if (word == GVM_TURN_YOURS && !turns.me.mine) {
 		qatomic_set(&turns.had, turns.had + 1);
+		qatomic_set(&turns.missed_ns, now());
+		qatomic_set(&turns.missed, 0);
+	}
 	gvm_turn_node_hear(&turns.me, word);
 	qemu_mutex_unlock(&turns.me_lock);
 	kick();

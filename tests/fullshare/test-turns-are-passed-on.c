@@ -151,7 +151,7 @@ static void try(u32 nodes, u32 busy, u32 eager)
 	}
 	for (u32 i = 0; i < nodes; i++)
 		had += taken[i];
-	CHECK(yours > nodes && had);
+	CHECK(yours && had);
 	/* Of many, not all get so far in this time. */
 	for (u32 i = 0; i < nodes && nodes <= 8; i++)
 		CHECK(taken[i]);
@@ -228,7 +228,7 @@ static void rules(void)
 	/* Nobody waits: not for long, and at once if they contend again. */
 	memset(said, 0, sizeof(said));
 	for (u64 last = at; !said[GVM_TURN_OFF]; at++) {
-		CHECK(at <= last + 2 * TURN);
+		CHECK(at <= last + 4 * TURN);
 		gvm_arbiter_tick(&arbiter, at);
 	}
 	both(at);
@@ -244,22 +244,28 @@ static void rules(void)
 	gvm_arbiter_tick(&arbiter, at);
 	CHECK(!arbiter.on);
 
-	/* Passed on each time: not worth it, and not tried again for a while. */
+	/* Passed on each time: not worth it, and tried again less and less often. */
 	both(at);
-	for (u64 last = at; arbiter.on; at++) {
-		CHECK(at <= last + 2 * TURN);
-		gvm_arbiter_hear(&arbiter, arbiter.holder, GVM_TURN_PASS, at);
-		gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_WANT, at);
-		gvm_arbiter_tick(&arbiter, at);
-	}
-	for (u64 last = at - 1; at < last + ON; at++) {
+	for (u64 quiet = ON; quiet <= 8 * ON; quiet *= 2) {
+		u64 last = at;
+
+		CHECK(arbiter.on);
+		for (; arbiter.on; at++) {
+			CHECK(at <= last + 4 * TURN);
+			gvm_arbiter_hear(&arbiter, arbiter.holder,
+					 GVM_TURN_PASS, at);
+			gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_WANT, at);
+			gvm_arbiter_tick(&arbiter, at);
+		}
+		last = at - 1;
+		for (; at < last + (quiet < 4 * ON ? quiet : 4 * ON); at++) {
+			gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_CONTEND, at);
+			CHECK(!arbiter.on);
+		}
 		gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_CONTEND, at);
-		CHECK(!arbiter.on);
 	}
-	gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_CONTEND, at);
-	CHECK(arbiter.on);
 	/* And short ones again. */
-	CHECK(arbiter.length_ns == TURN / 4);
+	CHECK(arbiter.on && arbiter.length_ns == TURN / 4);
 }
 
 int main(void)
