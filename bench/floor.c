@@ -8,8 +8,9 @@
  * all on CPU 0.  cross: the faulting thread on CPU 0, everything else on 1.
  * The difference is what waking an idle CPU costs.
  *
- * --spin: the simplest pager again, but both ends look at their socket for so
- * many microseconds before they sleep.  What that wins is what a pager may win.
+ * --spin: the request over TCP and the simplest pager again, but both ends look at
+ * their socket for so many microseconds before they sleep.  What that wins is what
+ * a pager may win.
  */
 #include <string.h>
 #include "floor-tcp.h"
@@ -17,7 +18,8 @@
 
 #define BLOCK	256u
 
-static struct hist uffd_hist, tcp_hist, sum_hist, chain_hist, spin_hist;
+static struct hist uffd_hist, tcp_hist, tcp_spin_hist, sum_hist, chain_hist,
+		   spin_hist;
 
 static void pins(const char *how, int *ret_own, int *ret_other)
 {
@@ -57,6 +59,7 @@ int main(int argc, char **argv)
 	for (u64 done = 0; done < faults; done += BLOCK) {
 		floor_uffd_block(&uffd, BLOCK, &uffd_hist, a);
 		floor_tcp_block(&tcp, BLOCK, &tcp_hist, b);
+		floor_tcp_block(&spin_tcp, BLOCK, &tcp_spin_hist, NULL);
 		floor_uffd_block(&chain, BLOCK, &chain_hist, NULL);
 		floor_uffd_block(&spin_chain, BLOCK, &spin_hist, NULL);
 		for (unsigned i = 0; i < BLOCK; i++)
@@ -67,6 +70,7 @@ int main(int argc, char **argv)
 	json_text("pin", pin);
 	json_hist("uffd", &uffd_hist);
 	json_hist("tcp", &tcp_hist);
+	json_hist("tcp_spin", &tcp_spin_hist);
 	json_hist("floor", &sum_hist);
 	json_hist("chain", &chain_hist);
 	json_hist("spin", &spin_hist);
