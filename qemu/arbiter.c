@@ -10,7 +10,7 @@
 static_assert(GVM_GUEST_NODES_MAX <= 64, "a bit for each");
 
 #define TOGETHER_NS	60000000ull
-#define QUIET_MOST	4u		/* times on_ns */
+#define QUIET_MOST	2u		/* times on_ns */
 
 static void tell_all(struct gvm_arbiter *a, enum gvm_turn_word word)
 {
@@ -75,7 +75,7 @@ static void begin(struct gvm_arbiter *a, u32 node, u64 now_ns)
 {
 	/* They were only tested for being worth their while. */
 	if (!a->worth || now_ns - a->ended_ns > a->on_ns)
-		a->length_ns = a->turn_ns / 4;
+		a->length_ns = a->turn_ns / 8;
 	a->on = true;
 	a->worth = false;
 	a->over_ns = now_ns;

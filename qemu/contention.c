@@ -5,7 +5,7 @@
  * When programs start and end on two nodes, the kernel's locks, lists and
  * counters go to and fro: each system call needs dozens of pages, each of which
  * the other node takes away again before the call is done.  If one node has them
- * all for a tenth of a second and then the other one, hundreds of calls are done
+ * all for a part of a second and then the other one, hundreds of calls are done
  * for one journey of each page.
  *
  * Only misses of the kernel count, and only they wait: programs that share
@@ -29,9 +29,9 @@
 #include "vcpu.h"
 
 #define MS		1000000ull
-#define TURN_NS		(100 * MS)	/* of two nodes */
+#define TURN_NS		(200 * MS)	/* of two nodes */
 #define TURN_MIN_NS	(20 * MS)
-#define ON_NS		(1000 * MS)	/* then contention must show again */
+#define ON_NS		(2000 * MS)	/* then contention must show again */
 #define WINDOW_NS	(20 * MS)
 #define WINDOW_MISSES	60u		/* a tick of a busy vCPU is five, 4 ms apart */
 #define WINDOWS		3u		/* in a row */
