@@ -16,7 +16,8 @@
  * that is how a program looks that waits for another one with sched_yield().
  *
  * Nothing depends on any of this but speed: a request is as good late as early,
- * and one that has waited for all other nodes' turns twice waits no more.
+ * and one that has waited for all other nodes' turns twice, or for five seconds,
+ * waits no more.
  *
  * What a vCPU does is read from its thread while it runs: a guess, which may be
  * old.  The vCPU that waits for a page stands still.
@@ -39,7 +40,8 @@
 #define REST_NS		(3 * MS)	/* without the kernel */
 #define SATED_NS	(4 * MS)	/* without a miss, after */
 #define SATED_MISSES	40u		/* fewer in this turn */
-#define SPINS		200u
+#define PATIENCE_MOST_NS (5000 * MS)
+#define SPINS		40u
 #define SPIN_NS		100000u		/* from PAUSE to PAUSE */
 #define SPIN_BYTES	64u		/* of code around it */
 
@@ -324,7 +326,7 @@ void gvm_contention_start(u64 turn_ns)
 		.nodes_nr = nodes, .turn_ns = turn_ns, .on_ns = ON_NS,
 		.tell = tell,
 	};
-	turns.patience_ns = 2 * nodes * turn_ns;
+	turns.patience_ns = MIN(2 * nodes * turn_ns, PATIENCE_MOST_NS);
 	turns.kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (turns.kick < 0)
 		gvm_die("eventfd: %s", strerror(errno));

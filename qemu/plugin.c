@@ -178,6 +178,9 @@ static void print_stats(Notifier *notifier, void *data)
 	if (gvm_lock_count())
 		gvm_say("node %u stopped all vCPUs for %" PRIu64 " locked operations",
 			gvm_bus.guest.me, gvm_lock_count());
+	if (gvm_contention_turns())
+		gvm_say("node %u had %" PRIu64 " turns in asking for pages",
+			gvm_bus.guest.me, gvm_contention_turns());
 	memory = gvm_ram_stats();
 	if (memory)
 		gvm_say("node %u memory: %s", gvm_bus.guest.me, memory);
