@@ -66,6 +66,9 @@ static bool contend(struct gvm_arbiter *a, u32 node, u64 now_ns)
 	const bool both = a->contender != node + 1 && a->contender &&
 			  now_ns - a->contended_ns < TOGETHER_NS;
 
+	/* After a calm it is something else that contends. */
+	if (now_ns - a->contended_ns > a->on_ns / 2)
+		a->begin_ns = a->quiet_ns = 0;
 	a->contender = node + 1;
 	a->contended_ns = now_ns;
 	return both && !a->on && now_ns >= a->begin_ns;

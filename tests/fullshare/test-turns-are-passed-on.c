@@ -264,6 +264,11 @@ static void rules(void)
 		}
 		gvm_arbiter_hear(&arbiter, at % 2, GVM_TURN_CONTEND, at);
 	}
+	while (arbiter.on)
+		gvm_arbiter_tick(&arbiter, at++);
+	/* After a calm they are tried at once. */
+	at += ON;
+	both(at);
 	/* And short ones again. */
 	CHECK(arbiter.on && arbiter.length_ns == TURN / 8);
 }
