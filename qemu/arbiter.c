@@ -9,7 +9,7 @@
 
 static_assert(GVM_GUEST_NODES_MAX <= 64, "a bit for each");
 
-#define TOGETHER_NS	60000000ull
+#define TOGETHER_NS	60000000ull	/* who contends says so every 20 ms */
 #define QUIET_MOST	2u		/* times on_ns */
 
 static void tell_all(struct gvm_arbiter *a, enum gvm_turn_word word)

@@ -38,8 +38,8 @@
 #define WINDOWS		3u		/* in a row */
 #define LOOK_NS		100000u		/* between looks at our vCPUs */
 #define REST_NS		(3 * MS)	/* without the kernel */
-#define SATED_NS	(4 * MS)	/* without a miss, after */
-#define SATED_MISSES	40u		/* fewer in this turn */
+#define SATED_NS	(4 * MS)	/* without a miss, in a turn with ... */
+#define SATED_MISSES	40u		/* ... fewer than these */
 #define PATIENCE_MOST_NS (5000 * MS)
 #define SPINS		40u
 #define SPIN_NS		100000u		/* from PAUSE to PAUSE */
