@@ -98,9 +98,6 @@ static void let_go(const struct held *h, u32 nr)
 /* A full table costs memory that stays here, nothing else. */
 static void remember(const struct held *h, u32 nr, const struct alloc_memory *a)
 {
-	u64 mask;
-
-	gvm_attach_lock(&mask);
 	for (u32 i = 0; i < nr && held_nr < HELD_MAX; i++) {
 		held[held_nr] = h[i];
 		held[held_nr].client = a->client;
@@ -108,7 +105,6 @@ static void remember(const struct held *h, u32 nr, const struct alloc_memory *a)
 		held[held_nr].object = a->object;
 		held_nr++;
 	}
-	gvm_attach_unlock(mask);
 }
 
 static long refuse(long err)
@@ -124,7 +120,7 @@ long gvm_attach_nvidia_alloc(int fd, void *arg)
 {
 	struct held parts[PARTS_MAX];
 	struct alloc_memory *a = arg;
-	u64 end;
+	u64 end, mask;
 	long ret;
 	int nr, done;
 
@@ -143,11 +139,13 @@ long gvm_attach_nvidia_alloc(int fd, void *arg)
 			return refuse(ret);
 		}
 	}
+	gvm_attach_lock(&mask);
 	ret = gvm_sys(SYS_ioctl, fd, GVM_IOCTL_NVIDIA_ALLOC, arg);
 	if (ret || a->status)
 		let_go(parts, (u32)nr);
 	else
 		remember(parts, (u32)nr, a);
+	gvm_attach_unlock(mask);
 	return ret;
 }
 
@@ -158,18 +156,26 @@ static bool gone(const struct held *h, const struct free_object *f)
 		 f->object == f->client);
 }
 
-/* With an object go those that it is the parent of. */
+/*
+ * With an object go those that it is the parent of.
+ *
+ * Its number is used again as soon as the driver is done.  So both calls are made
+ * with the lock held: what another thread registers under that number is not let
+ * go in the place of what was freed.
+ */
 long gvm_attach_nvidia_free(int fd, void *arg)
 {
 	const struct free_object *f = arg;
-	long ret = gvm_sys(SYS_ioctl, fd, GVM_IOCTL_NVIDIA_FREE, arg);
 	u64 mask;
+	long ret;
 	u32 i = 0;
 
-	if (ret || f->status || !__atomic_load_n(&held_nr, __ATOMIC_RELAXED))
-		return ret;
+	/* What comes meanwhile has another number. */
+	if (!__atomic_load_n(&held_nr, __ATOMIC_ACQUIRE))
+		return gvm_sys(SYS_ioctl, fd, GVM_IOCTL_NVIDIA_FREE, arg);
 	gvm_attach_lock(&mask);
-	while (i < held_nr) {
+	ret = gvm_sys(SYS_ioctl, fd, GVM_IOCTL_NVIDIA_FREE, arg);
+	while (!ret && !f->status && i < held_nr) {
 		if (!gone(&held[i], f)) {
 			i++;
 			continue;
