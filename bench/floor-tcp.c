@@ -6,6 +6,7 @@
  * both wait in the cheapest call there is, a blocking read.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -18,8 +19,6 @@
 #include <unistd.h>
 #include "floor-tcp.h"
 
-#define REQUEST_BYTES	48u
-#define REPLY_BYTES	(4096u + 40u)
 #define STREAM_BYTES	(256u << 10)
 
 /*
@@ -40,21 +39,25 @@ static ssize_t read_some(int fd, void *buf, size_t len, u64 spin_us)
 	return read(fd, buf, len);
 }
 
-static void read_all(int fd, void *buf, size_t len, u64 spin_us)
+bool floor_read(int fd, void *buf, size_t len, u64 spin_us)
 {
 	u8 *p = buf;
+	size_t left = len;
 
-	while (len) {
-		ssize_t n = read_some(fd, p, len, spin_us);
+	while (left) {
+		ssize_t n = read_some(fd, p, left, spin_us);
 
+		if (!n && left == len)
+			return false;
 		if (n <= 0)
 			die("floor: connection");
 		p += n;
-		len -= (size_t)n;
+		left -= (size_t)n;
 	}
+	return true;
 }
 
-static void write_all(int fd, const void *buf, size_t len)
+void floor_write(int fd, const void *buf, size_t len)
 {
 	const u8 *p = buf;
 
@@ -68,8 +71,7 @@ static void write_all(int fd, const void *buf, size_t len)
 	}
 }
 
-/* A connected pair over loopback: ret[0] ours, ret[1] the peer's. */
-static void tcp_pair(int ret[2])
+void floor_pair(int ret[2])
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
@@ -90,55 +92,56 @@ static void tcp_pair(int ret[2])
 		setsockopt(ret[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* Ends when the other side closes. */
-static void serve_requests(int fd, u64 spin_us)
+/* Both end when the other side closes. */
+static void serve_requests(int in, int out, u64 spin_us)
 {
-	static u8 reply[REPLY_BYTES];
-	u8 request[REQUEST_BYTES];
+	static u8 reply[FLOOR_REPLY_BYTES];
+	u8 request[FLOOR_REQUEST_BYTES];
 
 	memset(reply, 0x5a, sizeof(reply));
-	while (read_some(fd, request, sizeof(request), spin_us) ==
-	       sizeof(request))
-		write_all(fd, reply, sizeof(reply));
-	_exit(0);
+	while (floor_read(in, request, sizeof(request), spin_us))
+		floor_write(out, reply, sizeof(reply));
 }
 
-static void serve_stream(int fd, u64 spin_us)
+static void serve_stream(int in, int out, u64 spin_us)
 {
 	static u8 buf[STREAM_BYTES];
 	u64 bytes, part;
 
-	(void)spin_us;	/* a stream never waits long */
 	memset(buf, 0x5a, sizeof(buf));
-	while (read(fd, &bytes, sizeof(bytes)) == sizeof(bytes))
+	while (floor_read(in, &bytes, sizeof(bytes), spin_us))
 		for (; bytes; bytes -= part) {
 			part = bytes < sizeof(buf) ? bytes : sizeof(buf);
-			write_all(fd, buf, part);
+			floor_write(out, buf, part);
 		}
-	_exit(0);
 }
 
 /*
- * The child keeps one end only: a copy of ours, of this pair or of an earlier
- * one, would keep that connection open after we close it.  It ends with us,
- * however we end.
+ * The child keeps no other end: a copy of ours, of this pair or of an earlier
+ * one, would keep that connection open after we close it.
  */
-static pid_t fork_peer(int own, int cpu, u64 spin_us, void (*serve)(int, u64))
+pid_t floor_fork(int in, int out, int cpu, u64 spin_us,
+		 void (*serve)(int in, int out, u64 spin_us))
 {
 	pid_t pid = fork();
+	int kept[2];
 
 	if (pid < 0)
 		die("fork");
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (own != 3)
-		dup2(own, 3);
-	close_range(4, ~0u, 0);
+	/* Out of the way of 3 and 4 first. */
+	kept[0] = fcntl(in, F_DUPFD, 16);
+	kept[1] = fcntl(out, F_DUPFD, 16);
+	if (kept[0] < 0 || kept[1] < 0 || dup2(kept[0], 3) < 0 ||
+	    dup2(kept[1], 4) < 0)
+		die("floor: descriptors");
+	close_range(5, ~0u, 0);
 	if (cpu >= 0)
 		pin_cpu(cpu);
-	serve(3, spin_us);
-	return 0;
+	serve(3, 4, spin_us);
+	_exit(0);
 }
 
 void floor_tcp_open(struct floor_tcp *f, int peer_cpu, u64 spin_us)
@@ -150,10 +153,10 @@ void floor_tcp_open(struct floor_tcp *f, int peer_cpu, u64 spin_us)
 		die("memory");
 	memset(f->buf, 0, STREAM_BYTES);
 	fflush(stdout);
-	tcp_pair(fds);
-	tcp_pair(fds + 2);
-	f->peer[0] = fork_peer(fds[1], peer_cpu, spin_us, serve_requests);
-	f->peer[1] = fork_peer(fds[3], peer_cpu, 0, serve_stream);
+	floor_pair(fds);
+	floor_pair(fds + 2);
+	f->peer[0] = floor_fork(fds[1], fds[1], peer_cpu, spin_us, serve_requests);
+	f->peer[1] = floor_fork(fds[3], fds[3], peer_cpu, 0, serve_stream);
 	close(fds[1]);
 	close(fds[3]);
 	f->spin_us = spin_us;
@@ -163,22 +166,25 @@ void floor_tcp_open(struct floor_tcp *f, int peer_cpu, u64 spin_us)
 
 void floor_tcp_page(struct floor_tcp *f, void *page)
 {
-	u8 request[REQUEST_BYTES] = { 0 }, reply[REPLY_BYTES];
+	u8 request[FLOOR_REQUEST_BYTES] = { 0 }, reply[FLOOR_REPLY_BYTES];
 
-	write_all(f->request_fd, request, sizeof(request));
-	read_all(f->request_fd, reply, sizeof(reply), f->spin_us);
-	memcpy(page, reply + REPLY_BYTES - BENCH_PAGE, BENCH_PAGE);
+	floor_write(f->request_fd, request, sizeof(request));
+	if (!floor_read(f->request_fd, reply, sizeof(reply), f->spin_us))
+		die("floor: connection");
+	memcpy(page, reply + FLOOR_REPLY_BYTES - BENCH_PAGE, BENCH_PAGE);
 }
 
 void floor_tcp_block(struct floor_tcp *f, u64 nr, struct hist *h, u64 *ret_ns)
 {
-	u8 request[REQUEST_BYTES] = { 0 }, reply[REPLY_BYTES];
+	u8 request[FLOOR_REQUEST_BYTES] = { 0 }, reply[FLOOR_REPLY_BYTES];
 
 	for (u64 i = 0; i < nr; i++) {
 		u64 t = now_ns();
 
-		write_all(f->request_fd, request, sizeof(request));
-		read_all(f->request_fd, reply, sizeof(reply), f->spin_us);
+		floor_write(f->request_fd, request, sizeof(request));
+		if (!floor_read(f->request_fd, reply, sizeof(reply),
+				f->spin_us))
+			die("floor: connection");
 		t = now_ns() - t;
 		hist_add(h, t);
 		if (ret_ns)
@@ -190,7 +196,7 @@ u64 floor_tcp_stream(struct floor_tcp *f, u64 bytes)
 {
 	u64 t = now_ns(), left = bytes;
 
-	write_all(f->stream_fd, &bytes, sizeof(bytes));
+	floor_write(f->stream_fd, &bytes, sizeof(bytes));
 	while (left) {
 		u64 want = left < STREAM_BYTES ? left : STREAM_BYTES;
 		ssize_t n = read(f->stream_fd, f->buf, want);

@@ -35,4 +35,26 @@ u64 floor_tcp_stream(struct floor_tcp *f, u64 bytes);
 
 void floor_tcp_close(struct floor_tcp *f);
 
+/* For floors of other shapes, such as floor-relay.c. */
+#define FLOOR_REQUEST_BYTES	48u
+#define FLOOR_REPLY_BYTES	(4096u + 40u)
+
+/*
+ * Both look for spin_us before they sleep.  read: false at the end of the stream
+ * where a message may begin; errors and half a message end the program.
+ */
+bool floor_read(int fd, void *buf, size_t len, u64 spin_us);
+void floor_write(int fd, const void *buf, size_t len);
+
+/* A connected pair over loopback, without delay: ret[0] and ret[1]. */
+void floor_pair(int ret[2]);
+
+/*
+ * A child that runs serve(in, out, spin_us) and has no other descriptor; in and out
+ * may be the same.  It ends with us.  Call it before threads exist; the caller
+ * closes its own copies.
+ */
+pid_t floor_fork(int in, int out, int cpu, u64 spin_us,
+		 void (*serve)(int in, int out, u64 spin_us));
+
 #endif

@@ -32,6 +32,17 @@ int uffd_open(u64 features)
 	return fd;
 }
 
+static void protect_page(int uffd, u64 addr, bool on)
+{
+	struct uffdio_writeprotect w = {
+		.range = { addr, BENCH_PAGE },
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	if (ioctl(uffd, UFFDIO_WRITEPROTECT, &w))
+		die("UFFDIO_WRITEPROTECT");
+}
+
 /* Ends when the descriptor's process tells it to, by a fault on page 0. */
 static void *handler(void *arg)
 {
@@ -48,6 +59,10 @@ static void *handler(void *arg)
 		if (msg.event != UFFD_EVENT_PAGEFAULT)
 			continue;
 		addr = msg.arg.pagefault.address & ~(BENCH_PAGE - 1);
+		if (msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP) {
+			protect_page(f->uffd, addr, false);
+			continue;
+		}
 		if (f->fetch && addr != (u64)(uintptr_t)f->mem)
 			floor_tcp_page(f->fetch, page);
 		copy = (struct uffdio_copy){
@@ -78,16 +93,17 @@ static void shuffle(struct floor_uffd *f)
 	}
 }
 
-void floor_uffd_open(struct floor_uffd *f, u64 pages, int handler_cpu,
-		     struct floor_tcp *fetch)
+static void open_with(struct floor_uffd *f, u64 pages, int handler_cpu,
+		      struct floor_tcp *fetch, u64 modes)
 {
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_register reg = { .mode = modes };
 
 	*f = (struct floor_uffd){
 		.pages = pages, .next = 1, .handler_cpu = handler_cpu,
 		.fetch = fetch,
 	};
-	f->uffd = uffd_open(0);
+	f->uffd = uffd_open(modes & UFFDIO_REGISTER_MODE_WP ?
+			    UFFD_FEATURE_PAGEFAULT_FLAG_WP : 0);
 	if (f->uffd < 0)
 		skip("no permission for userfaultfd: run as root or set vm.unprivileged_userfaultfd");
 	f->mem = map_pages(pages * BENCH_PAGE);
@@ -106,6 +122,27 @@ void floor_uffd_open(struct floor_uffd *f, u64 pages, int handler_cpu,
 		die("thread");
 }
 
+void floor_uffd_open(struct floor_uffd *f, u64 pages, int handler_cpu,
+		     struct floor_tcp *fetch)
+{
+	open_with(f, pages, handler_cpu, fetch, UFFDIO_REGISTER_MODE_MISSING);
+}
+
+void floor_uffd_open_own(struct floor_uffd *f, u64 pages, int handler_cpu)
+{
+	open_with(f, pages, handler_cpu, NULL,
+		  UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
+}
+
+static u8 *next_page(struct floor_uffd *f)
+{
+	if (f->next == f->pages) {
+		madvise(f->mem, f->pages * BENCH_PAGE, MADV_DONTNEED);
+		f->next = 1;
+	}
+	return f->mem + f->order[f->next++] * BENCH_PAGE;
+}
+
 void floor_uffd_block(struct floor_uffd *f, u64 nr, struct hist *h,
 		      u64 *ret_ns)
 {
@@ -113,17 +150,34 @@ void floor_uffd_block(struct floor_uffd *f, u64 nr, struct hist *h,
 		volatile u8 *p;
 		u64 t;
 
-		if (f->next == f->pages) {
-			madvise(f->mem, f->pages * BENCH_PAGE, MADV_DONTNEED);
-			f->next = 1;
-		}
-		p = f->mem + f->order[f->next++] * BENCH_PAGE;
+		p = next_page(f);
 		t = now_ns();
 		(void)*p;
 		t = now_ns() - t;
 		hist_add(h, t);
 		if (ret_ns)
 			ret_ns[i] = t;
+	}
+}
+
+void floor_uffd_own_block(struct floor_uffd *f, u64 nr, struct hist *protect,
+			  struct hist *upgrade, struct hist *drop)
+{
+	for (u64 i = 0; i < nr; i++) {
+		volatile u8 *p = next_page(f);
+		u64 t[4];
+
+		*p = 1;
+		t[0] = now_ns();
+		protect_page(f->uffd, (u64)(uintptr_t)p, true);
+		t[1] = now_ns();
+		*p = 2;
+		t[2] = now_ns();
+		madvise((void *)(uintptr_t)p, BENCH_PAGE, MADV_DONTNEED);
+		t[3] = now_ns();
+		hist_add(protect, t[1] - t[0]);
+		hist_add(upgrade, t[2] - t[1]);
+		hist_add(drop, t[3] - t[2]);
 	}
 }
 

@@ -56,7 +56,12 @@ def floor(bench):
                            ("tcp", "TCP 4 KiB request"),
                            ("floor", "sum of both"),
                            ("chain", "simplest remote pager"),
-                           ("spin", "the same, spinning")):
+                           ("spin", "the same, spinning"),
+                           ("relay", "TCP by way of a third"),
+                           ("relay_spin", "the same, spinning"),
+                           ("upgrade", "fault on a protected page"),
+                           ("protect", "protect a page"),
+                           ("drop", "drop a page")):
             rows.append(Row(f"floor: {name}, {pin}", r[f"{kind}_p50_us"], 0,
                             "us", "", 0, 0,
                             note="p99 %.0f us" % r[f"{kind}_p99_us"]))
@@ -210,35 +215,58 @@ def shared(bench):
     return rows
 
 
-# What must travel until the thread may go on, in messages.
-PATHS = (("read_clean", "read miss, home has it", 2),
-         ("read_dirty", "read miss, another node has it", 3),
-         ("upgrade", "upgrade, another node reads it", 3),
-         ("write_clean", "write miss, home has it", 2),
-         ("write_dirty", "write miss, another node has it", 3))
+# What a miss waits for, and how the floor's figures are called: the fault itself,
+# the messages on its path between as many processes, and what the owner must do.
+PATHS = (("read_clean", "read miss, home has it", "uffd", "tcp", ""),
+         ("read_dirty", "read miss, another node has it", "uffd", "relay",
+          "protect"),
+         ("upgrade", "upgrade, another node reads it", "upgrade",
+          "relay_small", "drop"),
+         ("write_clean", "write miss, home has it", "uffd", "tcp", ""),
+         ("write_dirty", "write miss, another node has it", "uffd", "relay",
+          "drop"))
+
+
+def shared_floor(f, fault, messages, owner):
+    """The least such a miss takes, us."""
+    return (f[f"{fault}_p50_us"] + f[f"{messages}_p50_us"] +
+            (f[f"{owner}_p50_us"] if owner else 0))
+
+
+def medians(runs):
+    """Of each figure, the median of several runs of one program."""
+    return {key: statistics.median(run[key] for run in runs)
+            for key, value in runs[0].items()
+            if isinstance(value, (int, float))}
 
 
 def shared_pinned(bench, pin, where):
-    f = bench.program("bench-floor", "--pin", pin,
-                      "--faults", bench.scale(20000, 512), "--stream", "16M")
+    """Floor and ours by turns: where the scheduler places threads, and so what a
+    wake-up costs, is another in every run."""
+    floors, ours = [], []
     words = ["--pages", bench.scale(4000, 100), "--seconds",
-             bench.scale(4, 1), "--nodes", 8]
-    r = bench.program("misses", *words,
-                      *(["--one-cpu"] if pin == "same" else []),
-                      folder="tests/litmus")
+             bench.scale(2, 1), "--nodes", 8]
+    if pin == "same":
+        words.append("--one-cpu")
+    for _ in range(bench.scale(5, 1)):
+        floors.append(bench.program("bench-floor", "--pin", pin, "--faults",
+                                    bench.scale(20000, 512),
+                                    "--stream", "16M"))
+        ours.append(bench.program("misses", *words, folder="tests/litmus"))
+    f, r = medians(floors), medians(ours)
     rows = []
     # On one CPU who looks on keeps the other from running; else ours do as well.
     looks_on = pin == "any"
-    for key, name, messages in PATHS:
-        asleep = f["uffd_p50_us"] + f["tcp_p50_us"] * messages / 2
+    for key, name, fault, messages, owner in PATHS:
+        asleep = shared_floor(f, fault, messages, owner)
         least = asleep
         note = "p99 %.0f us" % r[f"{key}_p99_us"]
-        floor_name = f"uffd + {messages} messages"
+        floor_name = "uffd + %d messages" % (3 if owner else 2)
         if looks_on:
-            least = f["uffd_p50_us"] + f["tcp_spin_p50_us"] * messages / 2
+            least = shared_floor(f, fault, messages + "_spin", owner)
             note += "; of a floor that sleeps %.2f" % (
                 r[f"{key}_p50_us"] / asleep)
-            floor_name += ", both ends look on"
+            floor_name += ", all look on"
         rows.append(Row(f"{name}, {where}", r[f"{key}_p50_us"], least, "us",
                         floor_name, 1.6, 1.25, note=note))
     if pin == "any":

@@ -42,7 +42,6 @@ struct control {
 static struct cluster cluster;
 static struct control *control;
 static unsigned pages = 1000, seconds = 2, nodes = 8;
-static unsigned other_cpu = 1;
 static uint64_t bytes;
 
 static int by_value(const void *a, const void *b)
@@ -139,7 +138,6 @@ static int helper(void *arg)
 	bool end = false;
 
 	(void)arg;
-	pin_to(other_cpu);
 	node_join(&cluster, 1, bytes, bytes, &n);
 	while (!end) {
 		number = wait_beyond(&control->number, number);
@@ -218,7 +216,6 @@ static int main_node(void *arg)
 	uint64_t count;
 
 	(void)arg;
-	pin_to(0);
 	node_join(&cluster, 0, bytes, bytes, &n);
 	measure(&n, "read_clean", 0, false);
 	measure(&n, "upgrade_alone", 0, true);
@@ -297,13 +294,10 @@ int main(int argc, char **argv)
 		else if (o == 'n' && v && v <= NODES_MAX)
 			nodes = v;
 		else if (o == '1')
-			other_cpu = 0;
+			pin_to(0);	/* and so are all that it starts */
 		else
 			return 2;
 	}
-	/* The servers inherit it. */
-	if (!other_cpu)
-		pin_to(0);
 	bytes = (4 * pages * PAGE + SLICE - 1) / SLICE * SLICE;
 	control = common_map(sizeof(*control));
 	cluster_start(&cluster, 1, NULL);
