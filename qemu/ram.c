@@ -247,27 +247,35 @@ u64 gvm_ram_flushes(void)
 	return qatomic_read(&ram.flushed);
 }
 
+static void add(struct gvm_stats_hist *to, const struct gvm_stats_hist *from)
+{
+	for (unsigned i = 0; i < GVM_STATS_HIST; i++)
+		to->n[i] += from->n[i];
+}
+
 char *gvm_ram_stats(void)
 {
-	const struct gvm_stats_hist *hist;
+	struct gvm_stats_hist all = { { 0 } };
 	struct gvm_shared_stats *s;
 	char *line = NULL;
 
 	if (!ram.region)
 		return NULL;
 	s = g_new0(struct gvm_shared_stats, 1);
-	hist = &s->latency[GVM_MISS_READ];
-	if (gvm_shared_stats(ram.region, s) == 0)
+	if (gvm_shared_stats(ram.region, s) == 0) {
+		for (unsigned kind = 0; kind < GVM_MISS_NR; kind++)
+			add(&all, &s->latency[kind]);
 		line = g_strdup_printf(
 			"faults %" PRIu64 " (read %" PRIu64 ", of them foreseen to write %" PRIu64 ", write %" PRIu64
 			", upgrade %" PRIu64 "), pages given %" PRIu64
 			", invalidated %" PRIu64 ", code flushes %" PRIu64
-			", read fault p50 %" PRIu64 " us p99 %" PRIu64 " us",
+			", fault p50 %" PRIu64 " us p99 %" PRIu64 " us",
 			s->faults, s->misses[GVM_MISS_READ], s->foreseen,
 			s->misses[GVM_MISS_WRITE], s->misses[GVM_MISS_UPGRADE],
 			s->given, s->invalidated, ram.flushed,
-			gvm_stats_percentile(hist, 500) / 1000,
-			gvm_stats_percentile(hist, 990) / 1000);
+			gvm_stats_percentile(&all, 500) / 1000,
+			gvm_stats_percentile(&all, 990) / 1000);
+	}
 	g_free(s);
 	return line;
 }
