@@ -45,6 +45,7 @@
 #endif
 #define NET_MAX		24
 #define QUIET_MAX	8
+#define WRITES_MAX	3	/* what M_VAL can tell apart */
 #define SLOTS		6
 
 #define H		6	/* the home, as an address */
@@ -188,6 +189,14 @@ int  net[NET_MAX];
 byte nr;
 
 byte latest;		/* number of the latest write */
+#if OPS > WRITES_MAX
+byte writes;		/* asked for; a message has room for so many numbers */
+#define MAY_WRITE	writes < WRITES_MAX
+#define COUNT_WRITE	writes++
+#else
+#define MAY_WRITE	true
+#define COUNT_WRITE	skip
+#endif
 byte ops;
 byte losses;
 byte dups;
@@ -353,7 +362,7 @@ inline complete(w)
 #endif
 		assert(val[w] == latest);	/* part of a page is written */
 		latest++;
-		assert(latest < 4);
+		assert(latest <= WRITES_MAX);
 		val[w] = latest;
 		if
 		:: nopen[w] -> skip
@@ -1587,16 +1596,17 @@ end:
 					fi
 				}
 #endif
-			:: st[pick] == INVALID ->
+			:: st[pick] == INVALID && MAY_WRITE ->
 				d_step {
+					COUNT_WRITE;
 					if
 					:: gkind[pick] == PUT ->
 						st[pick] = WAIT_EXCL
 					:: else -> want(pick, WANT_EXCL)
 					fi
 				}
-			:: st[pick] == SHARED ->
-				d_step { want(pick, UPGRADE) }
+			:: st[pick] == SHARED && MAY_WRITE ->
+				d_step { COUNT_WRITE; want(pick, UPGRADE) }
 #ifdef EVICT
 			:: st[pick] == SHARED ->
 				d_step { st[pick] = INVALID; drop(pick) }
