@@ -206,6 +206,8 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 		kind = GVM_MISS_UPGRADE;
 		gvm_migratory_write(&r->migratory, page);
 	}
+	if (kind != GVM_MISS_READ && r->store_waits)
+		r->store_waits((void *)(uintptr_t)e->addr, e->thread, r->arg);
 	r->stats->misses[kind]++;
 	gvm_record_fault(r, page, want == GVM_WANT_EXCLUSIVE);
 	stamp_begin(r, page, kind);

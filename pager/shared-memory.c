@@ -236,14 +236,25 @@ void gvm_page_unmap(struct gvm_shared *r, u64 page)
 				 (unsigned int)-err);
 }
 
-void gvm_page_flush_code(struct gvm_shared *r, u64 page)
+static void tell_program(struct gvm_shared *r, u64 page,
+			 void (*tell)(void *addr, u64 bytes, void *arg))
 {
-	if (!r->flush_code)
+	if (!tell)
 		return;
 	for (u32 i = next_view(r, 0, page); i < r->views_nr;
 	     i = next_view(r, i + 1, page))
-		r->flush_code((void *)(uintptr_t)va_of(&r->views[i], page),
-			      GVM_PAGE_BYTES, r->arg);
+		tell((void *)(uintptr_t)va_of(&r->views[i], page),
+		     GVM_PAGE_BYTES, r->arg);
+}
+
+void gvm_page_flush_code(struct gvm_shared *r, u64 page)
+{
+	tell_program(r, page, r->flush_code);
+}
+
+void gvm_page_store_goes_on(struct gvm_shared *r, u64 page)
+{
+	tell_program(r, page, r->store_goes_on);
 }
 
 static void __attribute__((noreturn))

@@ -135,6 +135,8 @@ static void take_config(struct gvm_shared *r, u64 bytes,
 	memcpy(r->cluster, c->cluster, sizeof(r->cluster));
 	r->fatal = c->fatal;
 	r->flush_code = c->flush_code;
+	r->store_waits = c->store_waits;
+	r->store_goes_on = c->store_goes_on;
 	r->start = c->start;
 	r->own_server = c->own_server;
 	r->turn = c->turn;

@@ -185,6 +185,8 @@ struct gvm_shared {
 
 	void	(*fatal)(const char *message, void *arg);
 	void	(*flush_code)(void *addr, u64 bytes, void *arg);
+	void	(*store_waits)(void *addr, u32 thread, void *arg);
+	void	(*store_goes_on)(void *addr, u64 bytes, void *arg);
 	int	(*own_server)(int readable, void *arg);
 	u64	(*turn)(void *arg, u32 thread);	/* ns until pages may be asked for */
 	struct gvm_pipe *own_pipe;	/* NULL: none, or it was closed */
@@ -236,6 +238,8 @@ void gvm_page_protect(struct gvm_shared *r, u64 page);
 void gvm_page_read(struct gvm_shared *r, u64 page, u8 *to);
 void gvm_page_unmap(struct gvm_shared *r, u64 page);
 void gvm_page_flush_code(struct gvm_shared *r, u64 page);
+/* Before threads of ours that wait with a store can go on. */
+void gvm_page_store_goes_on(struct gvm_shared *r, u64 page);
 void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 		      bool writable);
 /* The same for many pages that are missing: zeros, writable. */

@@ -20,6 +20,14 @@ static void tcg_hook(AccelOpsClass *ops)
 				 ops->get_virtual_clock : cpu_get_clock;
 }
 
+/* giantvm run has switched it off, but -cpu may say otherwise. */
+static const char *tcg_start(void)
+{
+	if (X86_CPU(first_cpu)->env.features[FEAT_1_ECX] & CPUID_EXT_X2APIC)
+		return "no node would see how another's local APIC is set in x2APIC mode; leave +x2apic away from -cpu";
+	return NULL;
+}
+
 static const struct gvm_accel tcg = {
 	.name = "tcg",
 	.ops = "tcg-accel-ops",
@@ -27,6 +35,7 @@ static const struct gvm_accel tcg = {
 	.unfit = tcg_unfit,
 	.hook = tcg_hook,
 	.create = gvm_loop_create,
+	.start = tcg_start,
 };
 
 const char *gvm_accel_choose(void)

@@ -184,6 +184,18 @@ static void take_register(APICCommonState *apic, u32 reg, u64 val)
 	}
 }
 
+/* As a message to that one APIC: what QEMU takes it apart into is not exported. */
+static void deliver(APICCommonState *apic, u8 vector, bool level)
+{
+	MSIMessage msi = {
+		.address = APIC_DEFAULT_ADDRESS |
+			   (u64)apic->id << MSI_ADDR_DEST_ID_SHIFT,
+		.data = vector | (u32)level << MSI_DATA_TRIGGER_SHIFT,
+	};
+
+	APIC_COMMON_GET_CLASS(apic)->send_msi(&msi);
+}
+
 void gvm_interrupt_take(u32 from, const struct gvm_wire *msg)
 {
 	CPUState *cpu = qemu_get_cpu(msg->cpu);
@@ -192,8 +204,7 @@ void gvm_interrupt_take(u32 from, const struct gvm_wire *msg)
 		return;
 	switch (msg->type) {
 	case GVM_WIRE_IRQ:
-		apic_deliver_irq(gvm_apic(cpu)->id, 0, APIC_DM_FIXED,
-				 (u8)msg->arg, (u8)msg->addr);
+		deliver(gvm_apic(cpu), (u8)msg->arg, msg->addr != 0);
 		break;
 	case GVM_WIRE_INIT:
 		cpu_interrupt(cpu, CPU_INTERRUPT_INIT);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The thread of a vCPU of ours, under TCG: what QEMU's own does, and one thing
- * more.  A locked operation that no single instruction of the host can do is
- * carried out with the other vCPUs stopped; QEMU stops those of its process,
- * and lock.c those of all nodes.
+ * The thread of a vCPU of ours, under TCG: what QEMU's own does, and two things
+ * more.  Translations of pages that are gone are dropped before it runs (code.c).  A
+ * locked operation that no single instruction of the host can do is carried out with
+ * the other vCPUs stopped; QEMU stops those of its process, and lock.c those of all
+ * nodes.
  *
  * QEMU's thread function is static, so this is another one, of the same parts.
  */
@@ -32,13 +33,17 @@ static void run(CPUState *cpu)
 	int why;
 
 	bql_unlock();
+	gvm_code_enter(cpu);
 	cpu_exec_start(cpu);
 	why = cpu_exec(cpu);
 	cpu_exec_end(cpu);
+	gvm_code_leave(cpu);
 	gvm_contention_left(cpu, why);
 	if (why == EXCP_ATOMIC) {
 		gvm_lock_take(cpu);
+		gvm_code_enter(cpu);
 		cpu_exec_step_atomic(cpu);
+		gvm_code_leave(cpu);
 		gvm_lock_give(cpu);
 	}
 	bql_lock();
@@ -59,7 +64,7 @@ static void *loop(void *arg)
 	bql_lock();
 	qemu_thread_get_self(cpu->thread);
 	cpu->thread_id = qemu_get_thread_id();
-	cpu->can_do_io = 1;
+	shim_can_do_io(cpu);
 	current_cpu = cpu;
 	cpu_thread_signal_created(cpu);
 	qemu_guest_random_seed_thread_part2(cpu->random_seed);
@@ -85,9 +90,7 @@ void gvm_loop_create(CPUState *cpu)
 	/* There are other vCPUs, if not in this process. */
 	cpu->tcg_cflags = (u32)cpu->cluster_index << CF_CLUSTER_SHIFT |
 			  CF_PARALLEL;
-	cpu->thread = g_new0(QemuThread, 1);
-	cpu->halt_cond = g_new0(QemuCond, 1);
-	qemu_cond_init(cpu->halt_cond);
+	shim_new_thread(cpu);
 	snprintf(name, sizeof(name), "CPU %d/TCG", cpu->cpu_index);
 	qemu_thread_create(cpu->thread, name, loop, cpu, QEMU_THREAD_JOINABLE);
 }

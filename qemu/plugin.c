@@ -143,9 +143,11 @@ static void machine_done(Notifier *notifier, void *data)
 	if (current_machine->smp.max_cpus != gvm_bus.guest.vcpus_nr)
 		gvm_die("the guest has %u vCPUs, but the nodes have %u together; make -smp and the nodes' vCPUs agree",
 			current_machine->smp.max_cpus, gvm_bus.guest.vcpus_nr);
-	if (!object_dynamic_cast(OBJECT(current_machine), TYPE_X86_MACHINE) ||
-	    !gvm_apic(first_cpu)->io_memory.ops)
+	if (!object_dynamic_cast(OBJECT(current_machine), TYPE_PC_MACHINE))
 		gvm_die("this machine cannot be split over nodes; use -machine q35");
+	gvm_guard_objects();
+	if (!gvm_apic(first_cpu)->io_memory.ops)
+		gvm_die("the local APICs of this machine are not QEMU's own, and other nodes could not see them; use -machine q35 and leave kernel-irqchip away");
 	if (gvm_ram_start(&why))
 		gvm_die("%s", why);
 	why = gvm_accel->start ? gvm_accel->start() : NULL;
@@ -301,6 +303,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 	}
 	if (meet())
 		return -1;
+	gvm_code_start();
 	gvm_threads_hook();
 	gvm_life_hook();
 	qemu_add_machine_init_done_notifier(&done_notifier);

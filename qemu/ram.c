@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Guest RAM as a shared region or as a shared file, and translated code that
- * follows it.
+ * Guest RAM as a shared region or as a shared file.
  *
  * With a region, a page that goes away takes its translations along before
- * anybody else may write it.  The pager calls for that in the thread that serves
- * pages, which is one of QEMU's making so that it may enter QEMU.  It takes no
- * BQL, waits for no vCPU, and never touches guest RAM: page service must go on
+ * anybody else may write it (code.c).  The pager calls for that in the thread that
+ * serves pages, which is one of QEMU's making so that it may enter QEMU.  It takes
+ * no BQL, waits for no vCPU, and never touches guest RAM: page service must go on
  * whatever a vCPU is waiting for.
  */
 #include <sys/syscall.h>
@@ -31,7 +30,6 @@ static struct {
 	struct gvm_shared_config config;
 	struct gvm_shared *region;
 	void		(*run)(void *region);	/* serves pages */
-	u64		flushed;	/* pages */
 } ram;
 
 static void take_hex(const char *hex, u8 *to, size_t bytes)
@@ -87,28 +85,24 @@ void gvm_ram_everywhere(void)
 		unlink(ram.file);
 }
 
-static void drop_again(CPUState *cpu, run_on_cpu_data page)
+static ram_addr_t place_of(void *addr)
 {
-	shim_drop_code((ram_addr_t)page.target_ptr);
+	return ram.at + (ram_addr_t)((u8 *)addr - (u8 *)ram.base);
 }
 
-/*
- * A vCPU may have read the bytes and not linked their translation yet: it
- * would escape the first drop.  The kick stops it at the entry of that very
- * translation, and the work that it finds then drops it.
- */
 static void flush_code(void *addr, uint64_t bytes, void *arg)
 {
-	ram_addr_t at = ram.at + (ram_addr_t)((u8 *)addr - (u8 *)ram.base);
-	CPUState *cpu;
+	gvm_code_gone(place_of(addr));
+}
 
-	qatomic_set(&ram.flushed, ram.flushed + 1);
-	shim_drop_code(at);
-	CPU_FOREACH(cpu) {
-		if (gvm_mine(cpu) && !cpu->halted)
-			async_run_on_cpu(cpu, drop_again,
-					 RUN_ON_CPU_TARGET_PTR(at));
-	}
+static void store_waits(void *addr, u32 thread, void *arg)
+{
+	gvm_code_store_waits(place_of(addr), thread);
+}
+
+static void store_goes_on(void *addr, uint64_t bytes, void *arg)
+{
+	gvm_code_store_goes_on(place_of(addr));
 }
 
 /* The node that has the server which the message is about, or NULL. */
@@ -195,7 +189,11 @@ static int join(const char **ret_why)
 	if (!ram.any_latency)
 		config->flags |= GVM_SHARED_PROMPT;
 	config->start = start;
-	config->flush_code = gvm_accel->translates ? flush_code : NULL;
+	if (gvm_accel->translates) {
+		config->flush_code = flush_code;
+		config->store_waits = store_waits;
+		config->store_goes_on = store_goes_on;
+	}
 	config->turn = gvm_turns_start();
 	config->fatal = memory_is_lost;
 	config->lease_ms = gvm_bus.lost_ms;
@@ -242,11 +240,6 @@ bool gvm_ram_look(struct gvm_shared_stats *ret_stats)
 	return ram.region && gvm_shared_stats(ram.region, ret_stats) == 0;
 }
 
-u64 gvm_ram_flushes(void)
-{
-	return qatomic_read(&ram.flushed);
-}
-
 static void add(struct gvm_stats_hist *to, const struct gvm_stats_hist *from)
 {
 	for (unsigned i = 0; i < GVM_STATS_HIST; i++)
@@ -272,7 +265,7 @@ char *gvm_ram_stats(void)
 			", fault p50 %" PRIu64 " us p99 %" PRIu64 " us",
 			s->faults, s->misses[GVM_MISS_READ], s->foreseen,
 			s->misses[GVM_MISS_WRITE], s->misses[GVM_MISS_UPGRADE],
-			s->given, s->invalidated, ram.flushed,
+			s->given, s->invalidated, gvm_code_count(),
 			gvm_stats_percentile(&all, 500) / 1000,
 			gvm_stats_percentile(&all, 990) / 1000);
 	}

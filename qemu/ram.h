@@ -49,8 +49,6 @@ struct gvm_shared_stats;
 const char *gvm_ram_name(void);
 /* What moved so far; false: nobody counts. */
 bool gvm_ram_look(struct gvm_shared_stats *ret_stats);
-/* Pages whose translations were dropped. */
-u64 gvm_ram_flushes(void);
 
 /* A line about what moved between the nodes; NULL: nothing to say.  g_free. */
 char *gvm_ram_stats(void);

@@ -80,7 +80,7 @@ static void *shadow(void *arg)
 	bql_lock();
 	qemu_thread_get_self(cpu->thread);
 	cpu->thread_id = qemu_get_thread_id();
-	cpu->can_do_io = 1;
+	shim_can_do_io(cpu);
 	current_cpu = cpu;
 	cpu_thread_signal_created(cpu);
 	while (!cpu->unplug) {
@@ -110,9 +110,7 @@ static void create(CPUState *cpu)
 		gvm_accel->create(cpu);
 		return;
 	}
-	cpu->thread = g_new0(QemuThread, 1);
-	cpu->halt_cond = g_new0(QemuCond, 1);
-	qemu_cond_init(cpu->halt_cond);
+	shim_new_thread(cpu);
 	if (gvm_accel->shadow)
 		gvm_accel->shadow(cpu);
 	snprintf(name, sizeof(name), "shadow %d", cpu->cpu_index);

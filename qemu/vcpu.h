@@ -36,6 +36,7 @@ static inline APICCommonState *gvm_apic(CPUState *cpu)
 
 /* guard.c: is this the QEMU that we were built for? */
 int gvm_guard(void);
+void gvm_guard_objects(void);	/* the machine's; ends this process if not */
 
 /* threads.c: vCPUs of ours run, vCPUs of others are shadows. */
 void gvm_threads_hook(void);
@@ -44,6 +45,18 @@ void gvm_threads_left(u32 node);
 
 /* loop.c: the thread of a vCPU of ours, under TCG. */
 void gvm_loop_create(CPUState *cpu);
+
+/*
+ * code.c: what was translated from a page goes with it.  Called by the thread that
+ * serves pages; and by a vCPU's, without the BQL, around each time that it runs.
+ */
+void gvm_code_start(void);
+void gvm_code_gone(ram_addr_t page);
+void gvm_code_store_waits(ram_addr_t at, u32 thread);
+void gvm_code_store_goes_on(ram_addr_t page);
+void gvm_code_enter(CPUState *cpu);
+void gvm_code_leave(CPUState *cpu);
+u64 gvm_code_count(void);	/* pages that were gone */
 
 /* lock.c: all vCPUs of all nodes stop for an operation of one.  Without the BQL. */
 void gvm_lock_start(void);

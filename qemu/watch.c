@@ -100,7 +100,7 @@ static void look(void)
 	u64 *c = watch.mine->counter;
 
 	look_at_memory(c);
-	c[GVM_GUEST_CODE_FLUSHES] = gvm_ram_flushes();
+	c[GVM_GUEST_CODE_FLUSHES] = gvm_code_count();
 	c[GVM_GUEST_PORT_FORWARDS] = gvm_forward_count(true);
 	c[GVM_GUEST_MEMORY_FORWARDS] = gvm_forward_count(false);
 	c[GVM_GUEST_FORWARDS_SERVED] = sum(gvm_bus.received, accesses, 2);

@@ -335,7 +335,7 @@ struct gvm_shared_config {
 	 * again and again.  As flush_code.  NULL: ask at once.
 	 */
 	uint64_t	(*turn)(void *arg, uint32_t thread);
-	void		*arg;		/* of these five */
+	void		*arg;		/* of all these, and those below */
 	/*
 	 * Memory of the program that is to become the region: as large, private,
 	 * anonymous, never touched.  NULL: the library maps some.  Not with
@@ -347,6 +347,14 @@ struct gvm_shared_config {
 	 * out.  0: the server's.
 	 */
 	uint32_t	lease_ms;
+	/*
+	 * For a program that translates code, as flush_code.  A thread waits with a
+	 * store to addr, as gettid(2) names it; and a page can be written from now on,
+	 * called before it can.  Between the two other threads may have translated the
+	 * bytes as they were.  NULL: nothing.
+	 */
+	void		(*store_waits)(void *addr, uint32_t thread, void *arg);
+	void		(*store_goes_on)(void *addr, uint64_t len, void *arg);
 };
 
 /*

@@ -53,14 +53,6 @@ static void write_function(unsigned char *at, int i)
 	at[5] = 0xc3;
 }
 
-/* Any processor that is to run what another has written does this first. */
-static void serialize(void)
-{
-	unsigned int a = 0, b, c = 0, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-}
-
 static void *change(void *arg)
 {
 	long runs = (long)arg;
@@ -72,7 +64,7 @@ static void *change(void *arg)
 
 		await(2 * i + runs);
 		if (runs) {
-			serialize();
+			smp_serialize();
 			wrong += function() != (int)i;
 		} else {
 			write_function(at, (int)i);

@@ -9,6 +9,8 @@
  *			back by more than a round trip of a busy network
  *	smp code N	one CPU writes a function, the next one runs it, N rounds
  *			for each pair of neighbours
+ *	smp patch N	one CPU changes a function that another of its node runs, N
+ *			times for each of four; CPU k and k + 2 are of one node
  *	smp filter N	the kernel compiles a packet filter on one CPU, and the
  *			next one's packets go through it, N rounds
  *	smp litmus N	tests/litmus, with a CPU for each thread, N rounds
@@ -155,6 +157,7 @@ static const struct {
 	{ "counters", smp_counters },
 	{ "clocks", smp_clocks },
 	{ "code", smp_code },
+	{ "patch", smp_patch },
 	{ "filter", smp_filter },
 	{ "litmus", smp_litmus },
 	{ "storm", smp_storm },

@@ -33,10 +33,19 @@ void smp_wait(struct smp_patience *patience, const char *who);
 /* Pages of its own, zero. */
 void *smp_pages(long nr, int protection);
 
+/* Any processor that is to run what another has written does this first. */
+static inline void smp_serialize(void)
+{
+	unsigned int a = 0, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d) : : "memory");
+}
+
 int smp_counters(long rounds);		/* smp-count.c */
 int smp_clocks(long rounds);
 int smp_code(long rounds);		/* smp-code.c */
 int smp_filter(long rounds);
+int smp_patch(long rounds);		/* smp-patch.c */
 int smp_litmus(long rounds);		/* smp-litmus.c */
 int smp_storm(long rounds);		/* smp-storm.c */
 int smp_private(long rounds);		/* smp-private.c */
