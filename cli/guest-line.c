@@ -264,6 +264,9 @@ static void add_machine(struct line *line, const struct gvm_guest_run *run,
 	for (const char *const *word = gvm_guest_accel_words(run);
 	     word && *word; word++)
 		add(line, *word);
+	/* No node would see how another's local APIC is set in that mode. */
+	add(line, "-global");
+	add(line, "driver=x86_64-cpu,property=x2apic,value=off");
 	add(line, "-machine");
 	add(line, "smm=off,vmport=off,hpet=off,mem-merge=off");
 	add_plugin(line, run, path);

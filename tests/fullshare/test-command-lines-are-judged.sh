@@ -201,5 +201,6 @@ refused "low or any" --cluster "$conf" --id 0 --cpu-latency 5 --print -- $qemu -
 "$giantvm" run --cluster "$conf" --id 0 --ram file --print -- $qemu -m 64 -accel kvm \
 	> "$dir/out" || fail "--ram file is refused with KVM"
 grep -qx "driver=x86_64-cpu,property=kvm,value=off" "$dir/out" || fail "KVM's services stay on"
+grep -qx "driver=x86_64-cpu,property=x2apic,value=off" "$dir/out" || fail "x2APIC stays on"
 grep -qx "kernel-irqchip=off" "$dir/out" || fail "KVM's interrupt controllers stay on"
 exit $failed
