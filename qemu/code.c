@@ -10,11 +10,13 @@
  * themselves, before they enter another one. A block that is under way runs to
  * its end, as what a processor has fetched already.
  *
- * Each vCPU that was inside drops the page when it has left: it may have read
- * the bytes before the page went, and linked their translation after another
- * vCPU's drop (QEMU 7.2). Who was outside needs only that somebody has, and
- * does it if nobody was inside. The list is a ring; who finds it overrun drops
- * everything.
+ * Each vCPU that was inside drops the page when it has left: QEMU 7.2 reads the
+ * bytes without a lock, so it may have read them before the page went, and
+ * linked their translation after another vCPU's drop. (From that link to its
+ * own drop it passes only the entry of the block, which it finds it must not
+ * enter; another vCPU could run the block in between. QEMU 10 locks the page.)
+ * Who was outside needs only that somebody has dropped, and does it if nobody
+ * was inside. The list is a ring; who finds it overrun drops everything.
  *
  * Our own vCPUs write code as well. QEMU drops translations before a store and
  * not after it, which is nearly the same moment, unless the store has to wait
