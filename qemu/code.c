@@ -95,7 +95,8 @@ void gvm_code_store_waits(ram_addr_t at, u32 thread)
 		return;
 	CPU_FOREACH(cpu) {
 		if (gvm_mine(cpu) && (u32)cpu->thread_id == thread)
-			code.vcpu[cpu->cpu_index].waits = at & TARGET_PAGE_MASK;
+			code.vcpu[cpu->cpu_index].waits =
+				at - at % TARGET_PAGE_SIZE;
 	}
 }
 
