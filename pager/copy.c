@@ -15,7 +15,9 @@
  * the kernel refuses UFFDIO_WRITEPROTECT, until we have read the event.  So a
  * question that is not refused, after one that was not, says that there was no
  * unmap in between: asked before the drop it makes the dangerous time short,
- * and asked after it, it tells whether anything happened.
+ * and asked after it, it tells whether anything happened.  That is too late to
+ * hide it (the kernel has no call that drops a page only if it is still ours):
+ * another thread may have read a zero by the time the program is stopped.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -77,7 +79,7 @@ static void judge(struct gvm_shard *s, const struct gvm_uffd_event *e, u64 va,
 
 		if (page >= e->addr && page < e->addr + e->len &&
 		    mapped[i / 64] >> i % 64 & 1)
-			gvm_fatal(s->gvm, "the page at 0x%llx was unmapped and mapped anew by system calls that giantvm did not see, while it was being taken away; stopping %s before it can see a wrong byte",
+			gvm_fatal(s->gvm, "the page at 0x%llx was unmapped and mapped anew by system calls that giantvm did not see, while it was being taken away; what was written there since may be lost, so %s is stopped (munmap() of the C library is supported)",
 				  (unsigned long long)page, s->gvm->name);
 	}
 }

@@ -123,6 +123,15 @@ static void check_status(void)
 	CHECK(strstr(text, "\"pages_lost\": 5,"));
 }
 
+/* A signal is only sent when kill() returns: the victim may answer yet. */
+static void end_by(pid_t pid, int sig)
+{
+	siginfo_t info;
+
+	CHECK(kill(pid, sig) == 0);
+	CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOWAIT) == 0);
+}
+
 /* sig: how the victim goes. */
 static int survivor(void *arg)
 {
@@ -137,7 +146,7 @@ static int survivor(void *arg)
 	set(&stage->go);
 	while (__atomic_load_n(&stage->go, __ATOMIC_ACQUIRE))
 		sched_yield();
-	CHECK(kill(pid, sig) == 0);
+	end_by(pid, sig);
 	look_at_remains(&n);
 	check_status();
 	if (sig == SIGSTOP) {
