@@ -34,6 +34,7 @@
 #define GVM_STAMPS		1024u	/* faults whose time is known */
 #define GVM_SHARED_AWAKE_NS	200000ull /* after an event: no sleep */
 #define GVM_SHARED_PROMPT_NS	20000ull /* the same, where CPUs wake up soon */
+#define GVM_HOME_BACKOFF_MIN_NS	10000000ull
 #define GVM_HOME_RX_BYTES	(256u << 10)
 #define GVM_HOME_TX_BYTES	(1u << 20)
 #define GVM_PEER_RX_BYTES	(64u << 10)
@@ -210,6 +211,18 @@ static inline struct gvm_home_link *gvm_home_link_of(struct gvm_shared *r, u64 p
 	return &r->homes[gvm_slices_server(&r->slices, page)];
 }
 
+static inline u32 gvm_home_link_index(const struct gvm_shared *r,
+				      const struct gvm_home_link *h)
+{
+	return (u32)(h - r->homes);
+}
+
+static inline const char *gvm_home_link_name(const struct gvm_shared *r,
+					     const struct gvm_home_link *h)
+{
+	return r->servers[gvm_home_link_index(r, h)].text;
+}
+
 /* shared.c */
 void gvm_shared_run(void *region);
 void gvm_shared_fatal(struct gvm_shared *r, const char *format, ...)
@@ -279,7 +292,22 @@ void gvm_home_link_send(struct gvm_shared *r, u32 index, struct iovec *iov, int 
 void gvm_home_link_later(struct gvm_shared *r, u32 index, struct iovec *iov,
 			 int nr);
 void gvm_homes_flush(struct gvm_shared *r);
+/* Anything but pages; false: the connection has failed. */
+bool gvm_home_link_post(struct gvm_shared *r, struct gvm_home_link *h, u16 type,
+			u64 txn, void *payload, u32 bytes);
+void gvm_home_link_connect(struct gvm_shared *r, struct gvm_home_link *h);
+void gvm_home_link_down(struct gvm_shared *r, struct gvm_home_link *h);
+/* Down, and before the start the end of it. */
+void gvm_home_link_lost(struct gvm_shared *r, struct gvm_home_link *h,
+			const char *why);
+
+/* shared-session.c: HELLO, JOIN, who the others are, LEAVE */
+void gvm_shared_hello(struct gvm_shared *r, struct gvm_home_link *h);
+/* Any message of a home. */
+void gvm_shared_session(struct gvm_shared *r, struct gvm_home_link *h,
+			const struct gvm_head *head, const void *payload);
 void gvm_home_link_ask_peer(struct gvm_shared *r, u16 node);
+/* Everything has been given back: say so.  True: all know. */
 bool gvm_homes_leave(struct gvm_shared *r);
 
 /* shared-lease.c: the lease ends, and our thread does not run */

@@ -68,11 +68,6 @@ static inline long shim_instance_size(const char *type)
 	return -1;
 }
 
-static inline ObjectClass *shim_accel_ops(const char *name)
-{
-	return module_object_class_by_name(name);
-}
-
 #elif QEMU_PLUGIN_VERSION >= 2
 
 #error "QEMU 8 and 9 are not supported: Debian has 7.2 and 10.0"
@@ -117,10 +112,6 @@ static inline long shim_instance_size(const char *type)
 	return (long)object_type_get_instance_size(type);
 }
 
-static inline ObjectClass *shim_accel_ops(const char *name)
-{
-	return module_object_class_by_name(name);
-}
-
 #endif
+
 #endif

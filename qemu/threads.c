@@ -130,7 +130,8 @@ static void init(AccelOpsClass *ops)
 
 void gvm_threads_hook(void)
 {
-	AccelOpsClass *ops = ACCEL_OPS_CLASS(shim_accel_ops(gvm_accel->ops));
+	AccelOpsClass *ops = ACCEL_OPS_CLASS(
+		module_object_class_by_name(gvm_accel->ops));
 
 	ops_init = ops->ops_init;
 	ops->ops_init = init;
