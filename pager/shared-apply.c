@@ -234,19 +234,15 @@ static void do_effect(struct gvm_shared *r, struct gvm_home_link *home,
 		break;
 	case GVM_DO_INSTALL:
 		seed_settle(r, e->page);
-		if (e->writable)
-			gvm_page_store_goes_on(r, e->page);
 		install(r, home, e);
 		gvm_shared_stamp_end(r, e->page);
 		break;
 	case GVM_DO_UNPROTECT:
 		gvm_order_gain(e->page, true, NULL);
-		gvm_page_store_goes_on(r, e->page);
 		gvm_page_unprotect(r, e->page);
 		gvm_shared_stamp_end(r, e->page);
 		break;
 	case GVM_DO_WAKE:
-		gvm_page_store_goes_on(r, e->page);
 		gvm_page_wake(r, e->page, gvm_node_right(home->node, e->page) ==
 			      GVM_RIGHT_WRITE);
 		break;

@@ -206,8 +206,6 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 		kind = GVM_MISS_UPGRADE;
 		gvm_migratory_write(&r->migratory, page);
 	}
-	if (kind != GVM_MISS_READ && r->store_waits)
-		r->store_waits((void *)(uintptr_t)e->addr, e->thread, r->arg);
 	r->stats->misses[kind]++;
 	gvm_record_fault(r, page, want == GVM_WANT_EXCLUSIVE);
 	stamp_begin(r, page, kind);
@@ -215,15 +213,40 @@ static void fault(struct gvm_shared *r, const struct gvm_uffd_event *e)
 		park(r, page, want, e->thread);
 }
 
+static void see(struct gvm_shared *r, const struct gvm_uffd_event *e)
+{
+	if (e->what == GVM_UFFD_BROKEN)
+		gvm_shared_fatal(r, "the userfaultfd of region %s broke; stopping",
+				 r->name);
+	if (e->what != GVM_UFFD_READ && r->store_waits)
+		r->store_waits((void *)(uintptr_t)e->addr, e->thread, r->arg);
+	r->seen[r->seen_in++ % GVM_FAULTS_SEEN_MAX] = *e;
+}
+
+bool gvm_shared_see(struct gvm_shared *r)
+{
+	u32 nr;
+
+	do {
+		/* Only with thousands of threads that all sleep in a fault. */
+		if (r->seen_in - r->seen_out >
+		    GVM_FAULTS_SEEN_MAX - GVM_UFFD_EVENTS)
+			return false;
+		nr = gvm_uffd_read(r->uffd, r->fresh);
+		for (u32 i = 0; i < nr; i++)
+			see(r, &r->fresh[i]);
+	} while (nr == GVM_UFFD_EVENTS);
+	return true;
+}
+
 void gvm_shared_faults(struct gvm_shared *r)
 {
-	u32 nr = gvm_uffd_read(r->uffd, r->events);
+	struct gvm_uffd_event e;
 
-	for (u32 i = 0; i < nr; i++) {
-		if (r->events[i].what == GVM_UFFD_BROKEN)
-			gvm_shared_fatal(r, "the userfaultfd of region %s broke; stopping",
-					 r->name);
-		fault(r, &r->events[i]);
+	gvm_shared_see(r);
+	while (r->seen_out != r->seen_in) {
+		e = r->seen[r->seen_out++ % GVM_FAULTS_SEEN_MAX];
+		fault(r, &e);
 	}
 }
 

@@ -252,9 +252,26 @@ void gvm_page_flush_code(struct gvm_shared *r, u64 page)
 	tell_program(r, page, r->flush_code);
 }
 
-void gvm_page_store_goes_on(struct gvm_shared *r, u64 page)
+/*
+ * The page can be written, and who waits for it sleeps: tell the program whose
+ * stores go on, and let them.  A fault that has not been read yet would be gone
+ * with the wake-up, and its store would be one that nobody was told of.
+ */
+static void let_stores_go_on(struct gvm_shared *r, u64 page, u64 pages)
 {
-	tell_program(r, page, r->store_goes_on);
+	const bool all = gvm_shared_see(r);
+
+	for (u32 i = next_view(r, 0, page); i < r->views_nr;
+	     i = next_view(r, i + 1, page)) {
+		const u64 va = va_of(&r->views[i], page);
+
+		if (!all)
+			r->store_waits((void *)(uintptr_t)va,
+				       GVM_THREAD_ANY, r->arg);
+		r->store_goes_on((void *)(uintptr_t)va,
+				 pages << GVM_PAGE_SHIFT, r->arg);
+		gvm_uffd_wake(r->uffd, va, pages << GVM_PAGE_SHIFT);
+	}
 }
 
 static void __attribute__((noreturn))
@@ -270,7 +287,25 @@ cannot_map(struct gvm_shared *r, u64 page, enum gvm_fill fill)
 			 "the kernel refused");
 }
 
-/* from is NULL for zeros, which may be many pages, writable. */
+static enum gvm_fill copy(struct gvm_shared *r, u64 va, const u8 *from, u64 len,
+			  bool writable, u64 *ret_done)
+{
+	if (writable && r->store_goes_on)
+		return gvm_uffd_copy_silent(r->uffd, va, from, len, ret_done);
+	return gvm_uffd_copy(r->uffd, va, from, len, !writable, ret_done);
+}
+
+static enum gvm_fill zero(struct gvm_shared *r, u64 va, u64 len, u64 *ret_done)
+{
+	if (r->store_goes_on)
+		return gvm_uffd_zero_silent(r->uffd, va, len, ret_done);
+	return gvm_uffd_zero(r->uffd, va, len, ret_done);
+}
+
+/*
+ * from is NULL for zeros, which may be many pages, writable.  Who waits sleeps on
+ * if the page can be written and the program is to hear of that.
+ */
 static void fill_in(struct gvm_shared *r, const struct gvm_shared_view *v,
 		    u64 page, u64 len, const u8 *from, bool writable)
 {
@@ -280,9 +315,8 @@ static void fill_in(struct gvm_shared *r, const struct gvm_shared_view *v,
 	u64 done;
 
 	while (len) {
-		fill = from ? gvm_uffd_copy(r->uffd, va, from, len, !writable,
-					    &done) :
-			      gvm_uffd_zero(r->uffd, va, len, &done);
+		fill = from ? copy(r, va, from, len, writable, &done) :
+			      zero(r, va, len, &done);
 		va += done;
 		len -= done;
 		if (fill == GVM_FILL_OK)
@@ -314,6 +348,10 @@ void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 			gvm_shared_fatal(r, "cannot write-protect page 0x%llx of region %s; stopping",
 					 (unsigned long long)page, r->name);
 	fill_in(r, &r->views[first], page, GVM_PAGE_BYTES, from, writable);
+	if (writable && r->store_goes_on) {
+		let_stores_go_on(r, page, 1);
+		return;
+	}
 	for (u32 i = next_view(r, first + 1, page); i < r->views_nr;
 	     i = next_view(r, i + 1, page))
 		gvm_uffd_wake(r->uffd, va_of(&r->views[i], page),
@@ -323,6 +361,8 @@ void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 void gvm_pages_zero(struct gvm_shared *r, u64 page, u64 pages)
 {
 	fill_in(r, &r->views[0], page, pages << GVM_PAGE_SHIFT, NULL, true);
+	if (r->store_goes_on)
+		let_stores_go_on(r, page, pages);
 }
 
 bool gvm_pages_one_view(const struct gvm_shared *r, u64 page, u64 pages)
@@ -332,13 +372,27 @@ bool gvm_pages_one_view(const struct gvm_shared *r, u64 page, u64 pages)
 		shows(&r->views[0], page + pages - 1);
 }
 
-void gvm_page_unprotect(struct gvm_shared *r, u64 page)
+static void unprotect_silently(struct gvm_shared *r, u64 page)
 {
-	gvm_page_wake(r, page, true);
+	enum gvm_fill fill;
+
+	for (u32 i = next_view(r, 0, page); i < r->views_nr;
+	     i = next_view(r, i + 1, page)) {
+		do {
+			fill = gvm_uffd_unprotect_silent(r->uffd,
+					va_of(&r->views[i], page),
+					GVM_PAGE_BYTES);
+		} while (fill == GVM_FILL_AGAIN);
+	}
 }
 
 void gvm_page_wake(struct gvm_shared *r, u64 page, bool writable)
 {
+	if (writable && r->store_goes_on) {
+		unprotect_silently(r, page);
+		let_stores_go_on(r, page, 1);
+		return;
+	}
 	for (u32 i = next_view(r, 0, page); i < r->views_nr;
 	     i = next_view(r, i + 1, page)) {
 		/* Taking the protection away wakes everybody, too. */
@@ -347,6 +401,11 @@ void gvm_page_wake(struct gvm_shared *r, u64 page, bool writable)
 		gvm_uffd_wake(r->uffd, va_of(&r->views[i], page),
 			      GVM_PAGE_BYTES);
 	}
+}
+
+void gvm_page_unprotect(struct gvm_shared *r, u64 page)
+{
+	gvm_page_wake(r, page, true);
 }
 
 /*

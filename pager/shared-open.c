@@ -57,6 +57,8 @@ static int check(struct gvm_shared *r, const char *name, u64 bytes,
 	if (c->memory && (c->flags & GVM_SHARED_MEMFD ||
 			  (u64)(uintptr_t)c->memory % GVM_PAGE_BYTES))
 		return wrong(r, -EINVAL, "the memory that is to become a region must be whole pages, and cannot be a memfd");
+	if (!c->store_waits != !c->store_goes_on)
+		return wrong(r, -EINVAL, "who is to hear that a store waits must hear that it goes on, too");
 	if (c->slice_bytes & (c->slice_bytes - 1) ||
 	    (c->slice_bytes && c->slice_bytes < GVM_CHUNK_BYTES))
 		return wrong(r, -EINVAL, "slices of %llu bytes cannot be: a power of two, at least 2 MiB",

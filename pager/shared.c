@@ -223,6 +223,9 @@ static void turn(struct gvm_shared *r, u64 deadline)
 	for (long i = 0; i < n; i++)
 		dispatch(r, &events[i]);
 	drive_own(r);
+	/* Those that were read while a page came. */
+	if (r->seen_in != r->seen_out && !r->leave)
+		gvm_shared_faults(r);
 	/* The thread that was woken had its chance to fault again. */
 	if (later && r->later == later)
 		gvm_homes_flush(r);

@@ -30,6 +30,7 @@
 #define GVM_VIEWS_MAX		64u	/* mappings of one region */
 #define GVM_PEERS_MAX		256u	/* connections at a time */
 #define GVM_PEER_NONE		0xffffu
+#define GVM_FAULTS_SEEN_MAX	4096u	/* read, and not served yet */
 #define GVM_FAULTS_PARKED_MAX	1024u
 #define GVM_STAMPS		1024u	/* faults whose time is known */
 #define GVM_SHARED_AWAKE_NS	200000ull /* after an event: no sleep */
@@ -161,7 +162,10 @@ struct gvm_shared {
 	u16	peer_of[GVM_NODES_MAX];		/* index in peers */
 
 	/* faults */
-	struct gvm_uffd_event events[GVM_UFFD_EVENTS];
+	struct gvm_uffd_event fresh[GVM_UFFD_EVENTS];	/* while reading */
+	struct gvm_uffd_event seen[GVM_FAULTS_SEEN_MAX];	/* a ring */
+	u32	seen_in;
+	u32	seen_out;
 	struct gvm_parked parked[GVM_FAULTS_PARKED_MAX];
 	u32	parked_nr;
 	struct gvm_stamp stamps[GVM_STAMPS];
@@ -251,8 +255,6 @@ void gvm_page_protect(struct gvm_shared *r, u64 page);
 void gvm_page_read(struct gvm_shared *r, u64 page, u8 *to);
 void gvm_page_unmap(struct gvm_shared *r, u64 page);
 void gvm_page_flush_code(struct gvm_shared *r, u64 page);
-/* Before threads of ours that wait with a store can go on. */
-void gvm_page_store_goes_on(struct gvm_shared *r, u64 page);
 void gvm_page_install(struct gvm_shared *r, u64 page, const u8 *from,
 		      bool writable);
 /* The same for many pages that are missing: zeros, writable. */
@@ -273,6 +275,9 @@ void gvm_shared_message(struct gvm_shared *r, const struct gvm_head *head,
 			const void *payload, u16 from);
 
 /* shared-fault.c: what the kernel says, and the local limit */
+/* Read all faults.  Who waits with a store is known then; false: not all. */
+bool gvm_shared_see(struct gvm_shared *r);
+/* Serve those that were read. */
 void gvm_shared_faults(struct gvm_shared *r);
 void gvm_shared_retry_parked(struct gvm_shared *r);
 void gvm_shared_make_room(struct gvm_shared *r, struct gvm_home_link *home,

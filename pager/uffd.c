@@ -200,14 +200,21 @@ enum gvm_fill gvm_uffd_move(int uffd, u64 dst, u64 src, u64 len,
 	return judge(err);
 }
 
-enum gvm_fill gvm_uffd_protect(int uffd, u64 addr, u64 len, bool on)
+static enum gvm_fill protect(int uffd, u64 addr, u64 len, u64 mode)
 {
-	struct uffdio_writeprotect w = {
-		.range = { addr, len },
-		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
-	};
+	struct uffdio_writeprotect w = { .range = { addr, len }, .mode = mode };
 
 	return judge(gvm_sys(SYS_ioctl, uffd, UFFDIO_WRITEPROTECT, &w));
+}
+
+enum gvm_fill gvm_uffd_protect(int uffd, u64 addr, u64 len, bool on)
+{
+	return protect(uffd, addr, len, on ? UFFDIO_WRITEPROTECT_MODE_WP : 0);
+}
+
+enum gvm_fill gvm_uffd_unprotect_silent(int uffd, u64 addr, u64 len)
+{
+	return protect(uffd, addr, len, UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
 }
 
 bool gvm_uffd_changing(int uffd)
@@ -233,15 +240,25 @@ enum gvm_fill gvm_uffd_poison(int uffd, u64 addr, u64 len)
 	return judge(gvm_sys(SYS_ioctl, uffd, UFFDIO_POISON, &p));
 }
 
-enum gvm_fill gvm_uffd_zero(int uffd, u64 addr, u64 len, u64 *ret_done)
+static enum gvm_fill zero(int uffd, u64 addr, u64 len, u64 mode, u64 *ret_done)
 {
-	struct uffdio_zeropage z = { .range = { addr, len } };
+	struct uffdio_zeropage z = { .range = { addr, len }, .mode = mode };
 	long err = gvm_sys(SYS_ioctl, uffd, UFFDIO_ZEROPAGE, &z);
 
 	*ret_done = z.zeropage > 0 ? (u64)z.zeropage : 0;
 	if (err == 0)
 		*ret_done = len;
 	return judge(err);
+}
+
+enum gvm_fill gvm_uffd_zero(int uffd, u64 addr, u64 len, u64 *ret_done)
+{
+	return zero(uffd, addr, len, 0, ret_done);
+}
+
+enum gvm_fill gvm_uffd_zero_silent(int uffd, u64 addr, u64 len, u64 *ret_done)
+{
+	return zero(uffd, addr, len, UFFDIO_ZEROPAGE_MODE_DONTWAKE, ret_done);
 }
 
 static struct gvm_uffd_event sort(const struct uffd_msg *msg)

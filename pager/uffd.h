@@ -58,9 +58,11 @@ enum gvm_fill gvm_uffd_copy(int uffd, u64 addr, const void *src, u64 len,
 			    bool protect, u64 *ret_done);
 /* Missing, and zero from now on; takes memory only when it is written. */
 enum gvm_fill gvm_uffd_zero(int uffd, u64 addr, u64 len, u64 *ret_done);
-/* Like copy, but whoever waits goes on sleeping. */
+/* Like those, but whoever waits goes on sleeping. */
 enum gvm_fill gvm_uffd_copy_silent(int uffd, u64 addr, const void *src,
 				   u64 len, u64 *ret_done);
+enum gvm_fill gvm_uffd_zero_silent(int uffd, u64 addr, u64 len, u64 *ret_done);
+enum gvm_fill gvm_uffd_unprotect_silent(int uffd, u64 addr, u64 len);
 /*
  * Move pages from src to dst (registered here, missing).  No one can have
  * written in between: the page itself changes place.  Mapped writable.

@@ -102,7 +102,7 @@ static void store_waits(void *addr, u32 thread, void *arg)
 
 static void store_goes_on(void *addr, uint64_t bytes, void *arg)
 {
-	gvm_code_store_goes_on(place_of(addr));
+	gvm_code_store_goes_on(place_of(addr), bytes);
 }
 
 /* The node that has the server which the message is about, or NULL. */
@@ -189,8 +189,9 @@ static int join(const char **ret_why)
 	if (!ram.any_latency)
 		config->flags |= GVM_SHARED_PROMPT;
 	config->start = start;
-	if (gvm_accel->translates) {
+	if (gvm_accel->translates)
 		config->flush_code = flush_code;
+	if (gvm_accel->translates && gvm_code_has_neighbours()) {
 		config->store_waits = store_waits;
 		config->store_goes_on = store_goes_on;
 	}

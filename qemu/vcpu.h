@@ -52,8 +52,10 @@ void gvm_loop_create(CPUState *cpu);
  */
 void gvm_code_start(void);
 void gvm_code_gone(ram_addr_t page);
+/* Only then need we know of stores. */
+bool gvm_code_has_neighbours(void);
 void gvm_code_store_waits(ram_addr_t at, u32 thread);
-void gvm_code_store_goes_on(ram_addr_t page);
+void gvm_code_store_goes_on(ram_addr_t at, u64 bytes);
 void gvm_code_enter(CPUState *cpu);
 void gvm_code_leave(CPUState *cpu);
 u64 gvm_code_count(void);	/* pages that were gone */

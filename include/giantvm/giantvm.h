@@ -277,6 +277,8 @@ enum gvm_shared_flags {
 	GVM_SHARED_PROMPT	= 64,
 };
 
+#define GVM_THREAD_ANY	0u	/* as a thread's id: which one, nobody knows */
+
 struct gvm_shared_config {
 	uint32_t	size;		/* sizeof(struct gvm_shared_config) */
 	uint32_t	node;		/* our id: 0..10239, one process each */
@@ -348,10 +350,12 @@ struct gvm_shared_config {
 	 */
 	uint32_t	lease_ms;
 	/*
-	 * For a program that translates code, as flush_code.  A thread waits with a
-	 * store to addr, as gettid(2) names it; and a page can be written from now on,
-	 * called before it can.  Between the two other threads may have translated the
-	 * bytes as they were.  NULL: nothing.
+	 * For a program that translates code, as flush_code; both or none.  A thread
+	 * waits with a store to addr, as gettid(2) names it (GVM_THREAD_ANY: some may,
+	 * unseen); and who waits with a store to [addr, addr + len), whole pages, goes
+	 * on, called before it does.  Between the two other threads may have translated
+	 * the bytes as they were, and until the store is done they still can.  NULL:
+	 * nothing.
 	 */
 	void		(*store_waits)(void *addr, uint32_t thread, void *arg);
 	void		(*store_goes_on)(void *addr, uint64_t len, void *arg);

@@ -8,7 +8,7 @@
  * bytes again meanwhile.  So here one CPU changes a function that a neighbour on its
  * node calls all the time, and a third CPU, on another node, reads the bytes, so that
  * each store has to wait.  Once it has been told, the neighbour must not get an older
- * number.
+ * number.  (Stores that do not wait are QEMU's business alone, and 7.2 misses many.)
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -53,7 +53,9 @@ static void __attribute__((noinline)) write_number(int i)
 static void write_all(void)
 {
 	for (long i = 1; i <= rounds; i++) {
-		write_number((int)i);
+		/* The first is there: the other node has it before it is changed. */
+		if (i > 1)
+			write_number((int)i);
 		store(told, i);
 		await(read_back, i);
 		await(called, i);
@@ -114,6 +116,7 @@ int smp_patch(long n)
 		number = (int *)(void *)(code + 4);
 		code[3] = 0xb8;
 		code[8] = 0xc3;
+		*number = 1;
 		code += 3;
 		smp_run(patch, 3);
 	}
