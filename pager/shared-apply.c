@@ -30,7 +30,10 @@ static void read_page(struct gvm_shared *r, struct gvm_home_link *home,
 	struct gvm_kept *kept = &home->kept[e->buffer];
 	u8 *at = buffer_of(home, e->buffer);
 
-	gvm_page_read(r, e->page, at);
+	if (r->took)
+		memcpy(at, r->took, GVM_PAGE_BYTES);
+	else
+		gvm_page_read(r, e->page, at);
 	gvm_order_read(e->page, at);
 	kept->zero = gvm_page_is_zero(at);
 	kept->crc = kept->zero ? 0 : gvm_crc32c_page(at);
@@ -207,19 +210,30 @@ static bool seed_takes(struct gvm_shared *r, const struct gvm_co_effect *e)
 }
 #endif
 
+/* Is the page to be protected, read and unmapped?  Then it may go in one step. */
+static bool goes_whole(const struct gvm_shared *r, const struct gvm_co_effect *e)
+{
+	return e + 2 < r->out.effect + r->out.nr &&
+		e[1].what == GVM_DO_READ && e[1].page == e->page &&
+		e[2].what == GVM_DO_UNMAP && e[2].page == e->page;
+}
+
 static void do_effect(struct gvm_shared *r, struct gvm_home_link *home,
 		      struct gvm_co_effect *e)
 {
 	switch (e->what) {
 	case GVM_DO_PROTECT:
-		gvm_page_protect(r, e->page);
+		r->took = goes_whole(r, e) ? gvm_page_take(r, e->page) : NULL;
+		if (!r->took)
+			gvm_page_protect(r, e->page);
 		break;
 	case GVM_DO_READ:
 		read_page(r, home, e);
 		break;
 	case GVM_DO_UNMAP:
-		if (!seed_takes(r, e))
+		if (!r->took && !seed_takes(r, e))
 			gvm_page_unmap(r, e->page);
+		r->took = NULL;
 		gvm_order_lose(e->page);
 		gvm_migratory_gone(&r->migratory, e->page);
 		break;

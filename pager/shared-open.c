@@ -265,6 +265,7 @@ static void close_all(struct gvm_shared *r)
 	gvm_record_fini(r);
 	/* Before the userfaultfd: missing pages would be zeros without it. */
 	gvm_shared_memory_fini(r);
+	gvm_take_fini(r);
 	gvm_peers_fini(r);
 	gvm_homes_fini(r);
 	gvm_test_net_fini(r);
@@ -289,6 +290,7 @@ static int map(struct gvm_shared *r)
 
 	if (err || r->memfd >= 0)
 		return err;
+	gvm_take_init(r);
 	c.start = (u64)(uintptr_t)r->base;
 	c.end = c.start + r->bytes;
 	return gvm_shared_command_run(r, &c);

@@ -181,6 +181,11 @@ struct gvm_shared {
 	u64	stood_ns;	/* from the tick before to this one */
 	struct gvm_migratory migratory;
 
+	/* pages that are given away */
+	u8	*taken;		/* shared-take.c; NULL: the long way */
+	u32	taken_nr;	/* since it was empty */
+	const u8 *took;		/* the one whose effects are carried out */
+
 	/* the message being served */
 	const u8 *body;		/* its page, or NULL */
 	u32	body_crc;
@@ -265,6 +270,15 @@ void gvm_page_unprotect(struct gvm_shared *r, u64 page);
 /* The fault is satisfied already; writable: for writers too. */
 void gvm_page_wake(struct gvm_shared *r, u64 page, bool writable);
 void gvm_page_lost(struct gvm_shared *r, u64 page);
+
+/* shared-take.c: protect, read and unmap in one */
+void gvm_take_init(struct gvm_shared *r);
+void gvm_take_fini(struct gvm_shared *r);
+/*
+ * Nobody can write or read the page from here on (TLBs too); its bytes, until
+ * the next call.  NULL: that cannot be, and nothing was changed.
+ */
+const u8 *gvm_page_take(struct gvm_shared *r, u64 page);
 
 /* shared-apply.c: carry out what the core said */
 void gvm_shared_carry(struct gvm_shared *r, struct gvm_home_link *home);
