@@ -6,7 +6,9 @@
  * the same number of messages between processes that do nothing else, and a
  * local userfaultfd round trip.
  *
- *	misses [--pages N] [--seconds N] [--nodes N] [--one-cpu]
+ *	misses [--pages N] [--seconds N] [--nodes N] [--one-cpu] [--waits-only]
+ *
+ * --waits-only: no rates, which take seconds.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -41,6 +43,7 @@ struct control {
 
 static struct cluster cluster;
 static struct control *control;
+static bool waits_only;
 static unsigned pages = 1000, seconds = 2, nodes = 8;
 static uint64_t bytes;
 
@@ -210,10 +213,21 @@ static int fill(void *arg)
 	return 0;
 }
 
+static void measure_turns(const struct node *n)
+{
+	uint64_t count;
+
+	order(ORDER_WRITE, 0);
+	control->end_ns = now_ns() + seconds * 1000000000ull;
+	begin(ORDER_TURNS, 0);
+	count = take_turns(n, 0);
+	printf("\"handovers_per_s\": %.0f, ", (double)(2 * count) / seconds);
+	finish();
+}
+
 static int main_node(void *arg)
 {
 	struct node n;
-	uint64_t count;
 
 	(void)arg;
 	node_join(&cluster, 0, bytes, bytes, &n);
@@ -225,15 +239,11 @@ static int main_node(void *arg)
 	measure(&n, "upgrade", 2 * pages, true);
 	order(ORDER_WRITE, 3 * pages);
 	measure(&n, "write_dirty", 3 * pages, true);
-	order(ORDER_WRITE, 0);
-	control->end_ns = now_ns() + seconds * 1000000000ull;
-	begin(ORDER_TURNS, 0);
-	count = take_turns(&n, 0);
-	printf("\"handovers_per_s\": %.0f, ", (double)(2 * count) / seconds);
-	fflush(stdout);
-	finish();
+	if (!waits_only)
+		measure_turns(&n);
 	order(ORDER_END, 0);
 	node_leave(&n);
+	fflush(stdout);
 	return 0;
 }
 
@@ -279,6 +289,7 @@ int main(int argc, char **argv)
 		{ "seconds", required_argument, NULL, 's' },
 		{ "nodes", required_argument, NULL, 'n' },
 		{ "one-cpu", no_argument, NULL, '1' },
+		{ "waits-only", no_argument, NULL, 'w' },
 		{ 0 }
 	};
 	pid_t pid;
@@ -293,6 +304,8 @@ int main(int argc, char **argv)
 			seconds = v;
 		else if (o == 'n' && v && v <= NODES_MAX)
 			nodes = v;
+		else if (o == 'w')
+			waits_only = true;
 		else if (o == '1')
 			pin_to(0);	/* and so are all that it starts */
 		else
@@ -306,7 +319,10 @@ int main(int argc, char **argv)
 	pid = spawn(helper, NULL);
 	CHECK(reap(spawn(main_node, NULL)) == 0);
 	CHECK(reap(pid) == 0);
-	many();
+	if (waits_only)
+		printf("\"waits_only\": true");
+	else
+		many();
 	printf("}\n");
 	cluster_stop(&cluster);
 	return 0;
