@@ -242,9 +242,12 @@ bool gvm_shared_see(struct gvm_shared *r)
 void gvm_shared_faults(struct gvm_shared *r)
 {
 	struct gvm_uffd_event e;
+	u32 end;
 
 	gvm_shared_see(r);
-	while (r->seen_out != r->seen_in) {
+	/* What is read while these are served waits: there is more to do. */
+	end = r->seen_in;
+	while (r->seen_out != end) {
 		e = r->seen[r->seen_out++ % GVM_FAULTS_SEEN_MAX];
 		fault(r, &e);
 	}

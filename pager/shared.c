@@ -146,6 +146,12 @@ static bool own_due(const struct gvm_shared *r)
 						   GVM_PIPE_CLIENT)));
 }
 
+/* Were faults read while a page came?  Nothing else tells of them. */
+static bool faults_due(const struct gvm_shared *r)
+{
+	return r->seen_in != r->seen_out && !r->leave;
+}
+
 /*
  * Question and answer in turn, until both are quiet.  Not for ever: faults and
  * other nodes wait as well.
@@ -210,7 +216,7 @@ static void turn(struct gvm_shared *r, u64 deadline)
 		ns = deadline > r->now_ns ? deadline - r->now_ns : 0;
 	if (r->parked_nr && ns > PARKED_NS)
 		ns = PARKED_NS;
-	if (own_due(r)) {
+	if (own_due(r) || faults_due(r)) {
 		ns = 0;
 	} else if (r->now_ns < r->awake_ns && r->now_ns >= *crowded_ns) {
 		give_way(r, crowded_ns);
@@ -223,8 +229,7 @@ static void turn(struct gvm_shared *r, u64 deadline)
 	for (long i = 0; i < n; i++)
 		dispatch(r, &events[i]);
 	drive_own(r);
-	/* Those that were read while a page came. */
-	if (r->seen_in != r->seen_out && !r->leave)
+	if (faults_due(r))
 		gvm_shared_faults(r);
 	/* The thread that was woken had its chance to fault again. */
 	if (later && r->later == later)
