@@ -1331,8 +1331,14 @@ inline home_put()
 		hsh = 0;
 		home_close();
 		home_finish()
-	:: hkind != IDLE && howner == M_FROM ->
+#ifdef BAD_PUT_WAITS
+	:: hkind != IDLE && howner == M_FROM -> skip
+#else
+	:: hkind != IDLE && howner == M_FROM && quiet == 0 ->
 		skip		/* the RECALL makes an answer of it */
+	:: hkind != IDLE && howner == M_FROM && quiet > 0 ->
+		home_drive()	/* that was lost, and perhaps nobody else asks */
+#endif
 	:: else -> home_confirm(M_FROM, M_SEQ)
 	fi
 }
