@@ -12,25 +12,26 @@
  *
  * Each vCPU that was inside drops the page when it has left: QEMU 7.2 reads the
  * bytes without a lock, so it may have read them before the page went, and
- * linked their translation after another vCPU's drop. (From that link to its own
- * drop it passes only the entry of the block, which it finds it must not enter;
- * another vCPU could run the block in between. QEMU 10 locks the page. To let no
- * vCPU of 7.2 have another's translations would close that, and was measured with
- * two vCPUs on a node: a boot takes a tenth longer, a storm of programs a third.)
- * Who was outside needs only that somebody has dropped, and does it if nobody
- * was inside. The list is a ring; who finds it overrun drops everything.
+ * linked their translation after another vCPU's drop. (From that link to its
+ * own drop it passes only the entry of the block, which it finds it must not
+ * enter; another vCPU could run the block in between. QEMU 10 locks the page.
+ * To let no vCPU of 7.2 have another's translations would close that, and was
+ * measured with two vCPUs on a node: a boot takes a tenth longer, a storm of
+ * programs a third.) Who was outside needs only that somebody has dropped, and
+ * does it if nobody was inside. The list is a ring; who finds it overrun drops
+ * everything.
  *
  * Our own vCPUs write code as well. QEMU drops translations before a store and
  * not after it: another vCPU can translate the old bytes again in between, and
- * runs them until the next store. (QEMU 7.2 by itself misses half of the changes
- * of a function that a neighbour calls all the time: tests/fullshare/smp-patch.c
- * in one QEMU with four vCPUs. There nobody can help, since only QEMU sees such a
- * store.) Where pages travel a store may have to wait for its page in between,
- * which would make that many times longer. So a vCPU whose store waited leaves
- * translated code as soon as the store is done, and lists the page itself. (Until
- * then a vCPU that runs this very code all the while may see it old. No other
- * learns of the change before, unless the word for it is in the same block as the
- * store.)
+ * runs them until the next store. (QEMU 7.2 by itself misses half of the
+ * changes of a function that a neighbour calls all the time:
+ * tests/fullshare/smp-patch.c in one QEMU with four vCPUs. There nobody can
+ * help, since only QEMU sees such a store.) Where pages travel a store may have
+ * to wait for its page in between, which would make that many times longer. So
+ * a vCPU whose store waited leaves translated code as soon as the store is
+ * done, and lists the page itself. (Until then a vCPU that runs this very code
+ * all the while may see it old. No other learns of the change before, unless
+ * the word for it is in the same block as the store.)
  */
 #include "giantvm/giantvm.h"
 #include "vcpu.h"

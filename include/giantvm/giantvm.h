@@ -350,12 +350,12 @@ struct gvm_shared_config {
 	 */
 	uint32_t	lease_ms;
 	/*
-	 * For a program that translates code, as flush_code; both or none.  A thread
-	 * waits with a store to addr, as gettid(2) names it (GVM_THREAD_ANY: some may,
-	 * unseen); and who waits with a store to [addr, addr + len), whole pages, goes
-	 * on, called before it does.  Between the two other threads may have translated
-	 * the bytes as they were, and until the store is done they still can.  NULL:
-	 * nothing.
+	 * For a program that translates code, as flush_code; both or none.  A
+	 * thread waits with a store to addr, as gettid(2) names it
+	 * (GVM_THREAD_ANY: some may, unseen); and who waits with a store to
+	 * [addr, addr + len), whole pages, goes on, called before it does.
+	 * Between the two other threads may have translated the bytes as they
+	 * were, and until the store is done they still can.  NULL: nothing.
 	 */
 	void		(*store_waits)(void *addr, uint32_t thread, void *arg);
 	void		(*store_goes_on)(void *addr, uint64_t len, void *arg);

@@ -2,13 +2,14 @@
 /*
  * Code that changes under a CPU of the writer's own node.
  *
- * A node that translates guest code forgets a translation when one of its own CPUs
- * stores to the page, just before it stores.  Where pages travel that store may have
- * to wait for the right to write, and another CPU of the node can translate the old
- * bytes again meanwhile.  So here one CPU changes a function that a neighbour on its
- * node calls all the time, and a third CPU, on another node, reads the bytes, so that
- * each store has to wait.  Once it has been told, the neighbour must not get an older
- * number.  (Stores that do not wait are QEMU's business alone, and 7.2 misses many.)
+ * A node that translates guest code forgets a translation when one of its own
+ * CPUs stores to the page, just before it stores.  Where pages travel that
+ * store may have to wait for the right to write, and another CPU of the node
+ * can translate the old bytes again meanwhile.  So here one CPU changes a
+ * function that a neighbour on its node calls all the time, and a third CPU, on
+ * another node, reads the bytes, so that each store has to wait.  Once it has
+ * been told, the neighbour must not get an older number.  (Stores that do not
+ * wait are QEMU's business alone, and 7.2 misses many.)
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
